@@ -1,0 +1,174 @@
+"""How long do nDCG, MAP and recall of many lists take, from raw ids?
+
+Ours, a vectorised NumPy implementation and ranx (where it is installed) run in turn in
+one process. Each starts from the same raw integer ids, so matching the lists with the
+test table is part of the time; ranx's conversion to its own types is, too, and shown
+apart. All must agree before the table is printed.
+
+    python benchmarks/metrics.py            # 100k users x top-100
+    python benchmarks/metrics.py --size 10k
+"""
+
+import argparse
+import platform
+import statistics
+import sys
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+
+from sklearn_metarec.metrics import ranking_scores
+
+SIZES = {"1k": 1_000, "10k": 10_000, "100k": 100_000}
+N_ITEMS, LIST_LENGTH, TEST_ROWS_PER_USER = 27_000, 100, 10
+METRICS = ("ndcg", "map", "recall")
+ROUNDS = 5
+
+
+def make_lists(n_users, seed=0):
+    """Draw a test table in random row order, and a list of distinct items a user."""
+    rng = np.random.default_rng(seed)
+    # Ids as they come from a database: with an offset, and with gaps.
+    user_ids = 1_000_000 + np.sort(rng.choice(3 * n_users, n_users, replace=False))
+    item_ids = np.sort(rng.choice(2 * N_ITEMS, N_ITEMS, replace=False))
+    popularity = 1 / np.arange(1, N_ITEMS + 1) ** 0.8
+    cumulated = np.cumsum(popularity / popularity.sum())
+    user = np.repeat(user_ids, TEST_ROWS_PER_USER)
+    item = item_ids[np.searchsorted(cumulated, rng.random(len(user)))]
+    X_true = np.column_stack([user, item])[rng.permutation(len(user))]
+    # A stride that has no factor in common with the catalogue repeats no item; most
+    # of the lists' heads are popular items, so that there are hits.
+    head = np.searchsorted(cumulated, rng.random(n_users))
+    step = rng.integers(1, 50, n_users)
+    position = (head[:, None] + step[:, None] * np.arange(LIST_LENGTH)) % N_ITEMS
+    return X_true, user_ids, item_ids[position]
+
+
+def ours(X_true, users, items, k):
+    """Compute the three metrics with this package."""
+    names = [f"{metric}@{k}" for metric in METRICS]
+    return list(ranking_scores(X_true, users, items, metrics=names).values())
+
+
+def numpy_metrics(X_true, users, items, k):
+    """Compute the three metrics as one would with NumPy alone."""
+    items = items[:, :k]
+    # One integer a pair, so that matching is a search among sorted integers.
+    base = max(X_true[:, 1].max(), items.max()) + 1
+    # np.sort takes a hundredth of np.unique's time here.
+    true_pairs = np.sort(X_true[:, 0] * base + X_true[:, 1])
+    true_pairs = true_pairs[np.append(True, true_pairs[1:] != true_pairs[:-1])]
+    listed_pairs = (users[:, None] * base + items).ravel()
+    position = np.searchsorted(true_pairs, listed_pairs)
+    position[position == len(true_pairs)] = 0
+    hit = (true_pairs[position] == listed_pairs).reshape(items.shape)
+    bounds = np.searchsorted(true_pairs, np.stack([users, users + 1]) * base)
+    n_relevant = bounds[1] - bounds[0]
+    n_best = np.minimum(n_relevant, k)
+    rank = np.arange(1, k + 1)
+    discount = 1 / np.log2(rank + 1)
+    ideal = np.append(0, np.cumsum(discount))[n_best]
+    hits = np.cumsum(hit, axis=1)
+    defined = n_relevant > 0
+    ndcg = (hit @ discount)[defined] / ideal[defined]
+    average_precision = (hit * hits / rank).sum(axis=1)[defined] / n_best[defined]
+    recall = hits[defined, -1] / n_relevant[defined]
+    return [float(m.mean()) for m in (ndcg, average_precision, recall)]
+
+
+def ranx_metrics(X_true, users, items, k):
+    """Compute the three metrics with ranx: returns them and the time of its part."""
+    from ranx import Qrels, Run, evaluate
+
+    relevant = {}
+    for user, item in X_true.tolist():
+        relevant.setdefault(str(user), {})[str(item)] = 1
+    scores = np.arange(k, 0, -1.0).tolist()
+    lists = {
+        str(user): dict(zip(map(str, row), scores, strict=True))
+        for user, row in zip(users.tolist(), items[:, :k].tolist(), strict=True)
+    }
+    qrels, run = Qrels(relevant), Run(lists)
+    start = time.perf_counter()
+    names = [f"{metric}@{k}" for metric in METRICS]
+    result = evaluate(qrels, run, names)
+    return [float(result[name]) for name in names], time.perf_counter() - start
+
+
+def run_in_turn(contestants, arguments):
+    """Time each contestant ROUNDS times after a warm-up, in turn."""
+    seconds = {name: [] for name in contestants}
+    results = {}
+    for round_ in range(ROUNDS + 1):
+        for name, function in contestants.items():
+            start = time.perf_counter()
+            results[name] = function(*arguments)
+            if round_:
+                seconds[name].append(time.perf_counter() - start)
+    return seconds, results
+
+
+def processor():
+    """Return the processor's name."""
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":")[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def installed(package):
+    """Return the version of a package, or None."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def main():
+    """Run the benchmark and print its table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--size", choices=SIZES, default="100k", help="users")
+    parser.add_argument("--k", type=int, nargs="+", default=[10], help="cut-offs")
+    options = parser.parse_args()
+    data = make_lists(SIZES[options.size])
+    inner = []  # the time of ranx without its conversion
+
+    def ranx(*arguments):
+        result, evaluation = ranx_metrics(*arguments)
+        inner.append(evaluation)
+        return result
+
+    contestants = {"sklearn_metarec": ours, "NumPy": numpy_metrics}
+    if installed("ranx"):
+        contestants["ranx"] = ranx
+    print(f"\nnDCG, MAP and recall of {options.size} users x top-{LIST_LENGTH}, "
+          f"{len(data[0]):,} test rows, from raw ids\n")  # fmt: skip
+    print("| cut-off | | median s | min to max s | time / ours |")
+    print("|---|---|---|---|---|")
+    for k in options.k:
+        seconds, results = run_in_turn(contestants, (*data, k))
+        for name, result in results.items():
+            np.testing.assert_allclose(result, results["sklearn_metarec"], err_msg=name)
+        own = statistics.median(seconds["sklearn_metarec"])
+        for name, times in seconds.items():
+            median = statistics.median(times)
+            print(f"| {k} | {name} | {median:.4f} | {min(times):.4f} to "
+                  f"{max(times):.4f} | {median / own:.1f} |")  # fmt: skip
+        if inner:
+            median = statistics.median(inner[1:])
+            print(f"| {k} | ranx, converted before | {median:.4f} | | "
+                  f"{median / own:.1f} |")  # fmt: skip
+            inner.clear()
+        else:
+            print(f"| {k} | ranx | not installed: `pip install ranx` | | |")
+    packages = ("sklearn_metarec", "numpy", "numba", "ranx")
+    versions = ", ".join(f"{p} {installed(p) or 'not installed'}" for p in packages)
+    print(f"\nPython {sys.version.split()[0]}, {versions}; {processor()}.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""The pairs a model was fitted on, and the profiles of the users of one call."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy import sparse
+
+from sklearn_metarec._vocabulary import Vocabulary, encode_ids
+from sklearn_metarec.interactions import compressed_parts, make_csr, pair_matrix
+
+
+@dataclass(frozen=True)
+class History:
+    """The pairs of some users, each with its strength or its rating.
+
+    Attributes
+    ----------
+    users, items : Vocabulary
+        The ids of rows and columns; no `users` where the rows are those of a call.
+    matrix : csr_array of shape (n_users, n_items)
+        Strengths (float32) or mean ratings (float64).
+    weights : ndarray of shape (n_pairs,), dtype=float64, or None
+        The weight of each rating, in the order of `matrix.data`; None for strengths,
+        whose weights are multiplied into them.
+    """
+
+    users: Vocabulary | None
+    items: Vocabulary
+    matrix: sparse.csr_array
+    weights: np.ndarray | None = None
+
+    @classmethod
+    def from_interactions(cls, interactions, y, sample_weight, *, rating):
+        """Collect a table's rows: sum of strengths, or weighted mean of ratings.
+
+        `y` and `sample_weight` are float64 arrays or None, which stands for ones.
+        """
+        rows, cols = interactions.rows, interactions.cols
+        users, items = interactions.users, interactions.items
+        shape = (len(users), len(items))
+        if rating:
+            weight = np.ones(len(rows)) if sample_weight is None else sample_weight
+            totals = pair_matrix(rows, cols, y * weight, shape)
+            weights = pair_matrix(rows, cols, weight, shape).data
+            return cls(users, items, _means(totals, weights), weights)
+        strength = np.ones(len(rows), dtype=np.float32)
+        for factor in (y, sample_weight):
+            if factor is not None:
+                strength = (strength * factor).astype(np.float32)
+        return cls(users, items, pair_matrix(rows, cols, strength, shape))
+
+    @property
+    def pairs(self):
+        """The pattern of the pairs: a matrix of ones, where strengths may be zero."""
+        indptr, indices = self.matrix.indptr, self.matrix.indices
+        ones = np.ones(len(indices), dtype=np.float32)
+        return make_csr(indptr, indices, ones, self.matrix.shape)
+
+    def take(self, codes):
+        """Return the rows of the given user codes; -1 gives an empty row."""
+        indptr, indices, data = compressed_parts(self.matrix)
+        n_users, n_items = self.matrix.shape
+        if len(codes) == n_users and np.array_equal(codes, np.arange(n_users)):
+            return self
+        starts = np.where(codes >= 0, indptr[codes], 0) if n_users else codes
+        stops = np.where(codes >= 0, indptr[codes + 1], 0) if n_users else codes
+        lengths = stops - starts
+        taken = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
+        source = np.repeat(starts - taken[:-1], lengths) + np.arange(taken[-1])
+        matrix = make_csr(taken, indices[source], data[source], (len(codes), n_items))
+        weights = None if self.weights is None else self.weights[source]
+        return History(None, self.items, matrix, weights)
+
+    def add(self, other):
+        """Return the union of two histories over the same users and items."""
+        parts = [self.matrix.tocoo(), other.matrix.tocoo()]
+        rows = np.concatenate([part.row for part in parts]).astype(np.int32)
+        cols = np.concatenate([part.col for part in parts]).astype(np.int32)
+        values = np.concatenate([part.data for part in parts])
+        shape = self.matrix.shape
+        if self.weights is None:
+            return History(
+                self.users, self.items, pair_matrix(rows, cols, values, shape)
+            )
+        weight = np.concatenate([self.weights, other.weights])
+        totals = pair_matrix(rows, cols, values * weight, shape)
+        weights = pair_matrix(rows, cols, weight, shape).data
+        return History(self.users, self.items, _means(totals, weights), weights)
+
+    def merge(self, other):
+        """Return the union of two histories with vocabularies of their own."""
+        users = _union(self.users, other.users)
+        items = _union(self.items, other.items)
+        return self.recode(users, items).add(other.recode(users, items))
+
+    def recode(self, users, items):
+        """Return the same pairs in the codes of larger vocabularies.
+
+        With `users=None` the rows stay as they are.
+        """
+        entries = self.matrix.tocoo()
+        rows, n_users = entries.row.astype(np.int32), self.matrix.shape[0]
+        if users is not None:
+            rows, n_users = users.lookup(self.users.ids)[rows], len(users)
+        cols = items.lookup(self.items.ids)[entries.col]
+        # Both vocabularies are sorted the same way, so the order of pairs stays.
+        shape = (n_users, len(items))
+        matrix = pair_matrix(rows, cols, entries.data, shape)
+        return History(users, items, matrix, self.weights)
+
+
+def _means(totals, weights):
+    indptr, indices = totals.indptr, totals.indices
+    return make_csr(indptr, indices, totals.data / weights, totals.shape)
+
+
+def _union(first, second):
+    return encode_ids(np.concatenate([first.ids, second.ids]))[0]
+
+
+class Profiles:
+    """The users of one call: who they are, and what is known of them.
+
+    Parameters
+    ----------
+    history : History
+        What the model was fitted on.
+    codes : ndarray of shape (n,), dtype=int32
+        The users' codes; -1 for users who were not in the fit.
+    added : History, default=None
+        Rows of these users for this call only, one row a user, in the model's items.
+
+    Attributes
+    ----------
+    changed : ndarray of shape (n,), dtype=bool
+        Users to whom rows were added: what was learned of them no longer holds.
+    """
+
+    def __init__(self, history, codes, added=None):
+        self.codes = codes
+        self._history = history
+        self._added = added
+        self.changed = np.zeros(len(codes), dtype=bool)
+        if added is not None:
+            self.changed = np.diff(added.matrix.indptr) > 0
+
+    def __len__(self):
+        return len(self.codes)
+
+    @cached_property
+    def history(self):
+        """The users' pairs, one row each, those added for the call included."""
+        stored = self._history.take(self.codes)
+        return stored if self._added is None else stored.add(self._added)
+
+    @cached_property
+    def matrix(self):
+        """The strengths or ratings of the users, one row each."""
+        return self.history.matrix
+
+    @cached_property
+    def cold(self):
+        """Which users have no pair of positive strength."""
+        indptr, _, data = compressed_parts(self.matrix)
+        if len(data) and data.min() <= 0:
+            liked = np.concatenate(([0], np.cumsum(data > 0)))
+            return liked[indptr[1:]] == liked[indptr[:-1]]
+        return np.diff(indptr) == 0

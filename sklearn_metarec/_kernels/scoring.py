@@ -1,0 +1,107 @@
+"""Scores of users for items: sums of item rows, and single pairs."""
+
+import numpy as np
+
+from sklearn_metarec._kernels._jit import jit
+
+
+@jit(fastmath=True)
+def sum_dense_rows(lo, hi, indptr, indices, weights, rows, out):
+    """Write the weighted sum of dense `rows` for users lo to hi into `out[0:]`.
+
+    Four rows at a time, so that the sum is read and written once for four.
+    """
+    n = rows.shape[1]
+    for user in range(lo, hi):
+        total = out[user - lo]
+        total[:] = np.float32(0)
+        start, stop = indptr[user], indptr[user + 1]
+        last = stop - (stop - start) % 4
+        for t in range(start, last, 4):
+            a, b = rows[np.uint32(indices[t])], rows[np.uint32(indices[t + 1])]
+            c, d = rows[np.uint32(indices[t + 2])], rows[np.uint32(indices[t + 3])]
+            wa, wb, wc, wd = weights[t], weights[t + 1], weights[t + 2], weights[t + 3]
+            for j in range(n):
+                total[j] += wa * a[j] + wb * b[j] + wc * c[j] + wd * d[j]
+        for t in range(last, stop):
+            a, wa = rows[np.uint32(indices[t])], weights[t]
+            for j in range(n):
+                total[j] += wa * a[j]
+
+
+@jit
+def sum_sparse_rows(lo, hi, indptr, indices, weights, r_indptr, r_indices, r_data, out):
+    """Write the weighted sum of compressed rows for users lo to hi into `out[0:]`."""
+    for user in range(lo, hi):
+        total = out[user - lo]
+        total[:] = np.float32(0)
+        for t in range(indptr[user], indptr[user + 1]):
+            row = np.uint64(indices[t])
+            weight = weights[t]
+            for q in range(r_indptr[row], r_indptr[row + np.uint64(1)]):
+                total[np.uint32(r_indices[q])] += weight * r_data[q]
+
+
+@jit
+def sparse_pairs(
+    lo, hi, users, cols, indptr, indices, weights, r_indptr, r_indices, r_data, out
+):
+    """Write the score of each (user, item) pair; an item of -1 scores 0.
+
+    The rows' indices ascend, so the item is found in each by bisection. Terms are
+    added in the order in which :func:`sum_sparse_rows` adds them.
+    """
+    for p in range(lo, hi):
+        total = np.float32(0)
+        user, col = users[p], cols[p]
+        if col >= 0:
+            for t in range(indptr[user], indptr[user + 1]):
+                row = np.uint64(indices[t])
+                left, right = r_indptr[row], r_indptr[row + np.uint64(1)]
+                end = right
+                while left < right:
+                    middle = (left + right) >> 1
+                    if r_indices[middle] < col:
+                        left = middle + 1
+                    else:
+                        right = middle
+                if left < end and r_indices[left] == col:
+                    total += weights[t] * r_data[left]
+        out[p] = total
+
+
+@jit
+def dense_pairs(lo, hi, users, cols, indptr, indices, weights, rows, out):
+    """Write the score of each (user, item) pair from dense item rows."""
+    for p in range(lo, hi):
+        total = np.float32(0)
+        user, col = users[p], cols[p]
+        if col >= 0:
+            for t in range(indptr[user], indptr[user + 1]):
+                total += weights[t] * rows[np.uint32(indices[t]), col]
+        out[p] = total
+
+
+@jit(fastmath=True)
+def factor_pairs(lo, hi, users, cols, user_vectors, item_vectors, out):
+    """Write the inner product of each pair's vectors; an item of -1 scores 0."""
+    for p in range(lo, hi):
+        total = np.float32(0)
+        if cols[p] >= 0:
+            a, b = user_vectors[users[p]], item_vectors[cols[p]]
+            for f in range(len(a)):
+                total += a[f] * b[f]
+        out[p] = total
+
+
+@jit
+def hashed_uniform(lo, hi, users, cols, seed, out):
+    """Write a uniform number in [0, 1) that depends on seed, user and item alone."""
+    for p in range(lo, hi):
+        # splitmix64 (Steele, Lea and Flood 2014) of a counter made of the pair.
+        z = seed + np.uint64(users[p] + 1) * np.uint64(0x9E3779B97F4A7C15)
+        z ^= np.uint64(cols[p] + 1) * np.uint64(0xD1B54A32D192ED03)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        z = z ^ (z >> np.uint64(31))
+        out[p] = np.float32(z >> np.uint64(40)) * np.float32(2.0**-24)

@@ -1,0 +1,281 @@
+"""What a model hands to the base: the scores of some users, by block and by pair.
+
+A scorer stands for `n` users of one call, by position. `block(lo, hi, out)` writes all
+items' scores of users lo to hi into the float32 rows `out[:hi - lo]`;
+`pairs(users, cols)` returns single ones, where an item of -1 is one that the model does
+not know. Both give the same numbers, whatever else is asked in the same call.
+"""
+
+import numpy as np
+
+from sklearn_metarec._kernels import scoring, topk
+from sklearn_metarec.interactions import compressed_parts
+from sklearn_metarec.utils._parallel import map_ranges, single_threaded_blas
+
+_PAIRS_PER_TASK = 1 << 14
+# Scores of a block of users should stay in the cache between scoring and ranking;
+# under 16 users a matrix product is slow, above 64 nothing is gained.
+_BLOCK_BYTES = 1 << 21
+_MIN_BLOCK, _MAX_BLOCK = 16, 64
+
+
+class FactorScorer:
+    """Inner products of user and item vectors, plus a bias of either side.
+
+    Parameters
+    ----------
+    user_vectors : ndarray of shape (n, n_factors), dtype=float32
+        One row a user of this call.
+    item_vectors : ndarray of shape (n_items, n_factors), dtype=float32
+        One row an item.
+    user_bias : ndarray of shape (n,), default=None
+        Added to all of a user's scores; its dtype is that of single scores.
+    item_bias : ndarray of shape (n_items,), default=None
+        Added to all of an item's scores.
+    """
+
+    def __init__(self, user_vectors, item_vectors, user_bias=None, item_bias=None):
+        self.user_vectors = user_vectors
+        self.item_vectors = item_vectors
+        self.user_bias = user_bias
+        self.item_bias = item_bias
+        self._items_by_column = None
+
+    def block(self, lo, hi, out):
+        """Write all items' scores of users lo to hi into `out`."""
+        if self._items_by_column is None:
+            self._items_by_column = np.ascontiguousarray(self.item_vectors.T)
+        out = out[: hi - lo]
+        np.dot(self.user_vectors[lo:hi], self._items_by_column, out=out)
+        if self.item_bias is not None:
+            out += self.item_bias.astype(np.float32, copy=False)
+        if self.user_bias is not None:
+            out += self.user_bias[lo:hi, None].astype(np.float32)
+
+    def pairs(self, users, cols):
+        """Return the scores of single pairs."""
+        scores = _pair_scores(
+            scoring.factor_pairs, users, cols, self.user_vectors, self.item_vectors
+        )
+        if self.item_bias is not None:
+            known = np.where(cols >= 0, self.item_bias[cols], 0)
+            scores = scores + known
+        if self.user_bias is not None:
+            scores = scores + self.user_bias[users]
+        return scores
+
+
+class RowSumScorer:
+    """Weighted sums of item rows: `weights @ rows`, for similarity models.
+
+    Parameters
+    ----------
+    weights : csr_array of shape (n, n_rows), dtype=float32
+        What each user of this call gives to each row.
+    rows : ndarray or csr_array of shape (n_rows, n_items), dtype=float32
+        What each row adds to the items' scores.
+    """
+
+    def __init__(self, weights, rows):
+        self.weights = compressed_parts(weights)
+        self.rows = (rows,) if isinstance(rows, np.ndarray) else compressed_parts(rows)
+
+    def block(self, lo, hi, out):
+        """Write all items' scores of users lo to hi into `out`."""
+        dense = len(self.rows) == 1
+        kernel = scoring.sum_dense_rows if dense else scoring.sum_sparse_rows
+        kernel(lo, hi, *self.weights, *self.rows, out)
+
+    def pairs(self, users, cols):
+        """Return the scores of single pairs."""
+        dense = len(self.rows) == 1
+        kernel = scoring.dense_pairs if dense else scoring.sparse_pairs
+        return _pair_scores(kernel, users, cols, *self.weights, *self.rows)
+
+
+class FixedScorer:
+    """The same scores for every user.
+
+    Parameters
+    ----------
+    item_scores : ndarray of shape (n_items,), dtype=float32
+        One score an item; an unknown item scores 0.
+    """
+
+    def __init__(self, item_scores):
+        self.item_scores = item_scores
+
+    def block(self, lo, hi, out):
+        """Write all items' scores of users lo to hi into `out`."""
+        out[: hi - lo] = self.item_scores
+
+    def pairs(self, users, cols):
+        """Return the scores of single pairs."""
+        if not len(self.item_scores):
+            return np.zeros(len(cols), dtype=np.float32)
+        return np.where(cols >= 0, self.item_scores[cols], np.float32(0))
+
+
+class TableScorer:
+    """Scores that are there already.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n, n_items), dtype=float32
+        One row a user of this call.
+    """
+
+    def __init__(self, scores):
+        self.scores = scores
+
+    def block(self, lo, hi, out):
+        """Write all items' scores of users lo to hi into `out`."""
+        out[: hi - lo] = self.scores[lo:hi]
+
+    def pairs(self, users, cols):
+        """Return the scores of single pairs."""
+        return np.where(cols >= 0, self.scores[users, cols], np.float32(0))
+
+
+class RandomScorer:
+    """A uniform random number for each pair of codes, the same at every call.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n,), dtype=int32
+        The users' codes; unknown users (-1) share one list.
+    n_items : int
+        How many items there are.
+    seed : int
+        What makes one list of numbers differ from another, below 2**64.
+    """
+
+    def __init__(self, codes, n_items, seed):
+        self.codes = codes
+        self.cols = np.arange(n_items, dtype=np.int32)
+        self.seed = np.uint64(seed)
+
+    def block(self, lo, hi, out):
+        """Write all items' scores of users lo to hi into `out`."""
+        n_items = len(self.cols)
+        for user in range(lo, hi):
+            codes = np.full(n_items, self.codes[user], dtype=np.int32)
+            scoring.hashed_uniform(
+                0, n_items, codes, self.cols, self.seed, out[user - lo]
+            )
+
+    def pairs(self, users, cols):
+        """Return the scores of single pairs."""
+        codes = self.codes[users]
+        return _pair_scores(scoring.hashed_uniform, codes, cols, self.seed)
+
+
+class WithFallback:
+    """A scorer whose cold users get another's scores.
+
+    Parameters
+    ----------
+    scorer, fallback : scorer
+        For the other users, and for the cold ones.
+    cold : ndarray of shape (n,), dtype=bool
+        Which users the model knows nothing of.
+    """
+
+    def __init__(self, scorer, fallback, cold):
+        self.scorer = scorer
+        self.fallback = fallback
+        self.cold = cold
+
+    def block(self, lo, hi, out):
+        """Write all items' scores of users lo to hi into `out`."""
+        self.scorer.block(lo, hi, out)
+        for user in np.flatnonzero(self.cold[lo:hi]):
+            self.fallback.block(lo + user, lo + user + 1, out[user:])
+
+    def pairs(self, users, cols):
+        """Return the scores of single pairs."""
+        scores = self.scorer.pairs(users, cols)
+        cold = self.cold[users]
+        scores[cold] = self.fallback.pairs(users[cold], cols[cold])
+        return scores
+
+
+def _pair_scores(kernel, users, cols, *args):
+    out = np.empty(len(cols), dtype=np.float32)
+    map_ranges(kernel, len(cols), users, cols, *args, out, chunk=_PAIRS_PER_TASK)
+    return out
+
+
+def rank(scorer, n_users, n_items, k, filters, *, n_jobs=None):
+    """Return the k best items of each user of a scorer.
+
+    Parameters
+    ----------
+    scorer : scorer
+        Scores of `n_users` users for `n_items` items.
+    n_users, n_items, k : int
+        Sizes.
+    filters : Filters
+        What may not be recommended, and what alone may.
+    n_jobs : int or None, default=None
+        Threads; the result does not depend on it.
+
+    Returns
+    -------
+    cols : ndarray of shape (n_users, k), dtype=int32
+        Item codes, best first, ties in ascending order; -1 where there is none.
+    scores : ndarray of shape (n_users, k), dtype=float32
+        Scores; -inf where there is no item.
+    """
+    cols = np.full((n_users, k), -1, dtype=np.int32)
+    scores = np.full((n_users, k), topk.LOW, dtype=np.float32)
+    k_there = min(k, n_items)
+    if n_users and k_there:
+        size = _BLOCK_BYTES // (4 * n_items)
+        size = min(max(size, _MIN_BLOCK), _MAX_BLOCK)
+
+        def states():
+            buffer = np.empty((min(size, n_users), n_items), dtype=np.float32)
+            kept = np.empty(filters.most_allowed, dtype=np.float32)
+            return (buffer, kept, *topk.scratch(n_items, k_there))
+
+        def work(lo, hi, buffer, kept, *scratch):
+            scorer.block(lo, hi, buffer)
+            block = buffer[: hi - lo]
+            topk.rank_block(
+                block, block.view(np.int32), lo, *filters.deny, filters.allowed,
+                *filters.allow, kept, *scratch, k_there, scores, cols,
+            )  # fmt: skip
+
+        with single_threaded_blas():
+            map_ranges(work, n_users, chunk=size, states=states, n_jobs=n_jobs)
+    scores[cols < 0] = -np.inf
+    return cols, scores
+
+
+class Filters:
+    """What a call's users may be recommended.
+
+    Parameters
+    ----------
+    n_users : int
+        The users of the call.
+    deny : csr_array of shape (n_users, n_items) or None, default=None
+        Items that are not for a user: the stored entries.
+    allow : csr_array of shape (n_users, n_items) or None, default=None
+        The only items for a user.
+    allowed : ndarray of shape (n_items,), dtype=bool, or None, default=None
+        The only items for anyone.
+    """
+
+    def __init__(self, n_users, deny=None, allow=None, allowed=None):
+        nothing = np.empty(0, dtype=np.int32)
+        self.deny = (np.zeros(n_users + 1, dtype=np.int64), nothing)
+        if deny is not None:
+            self.deny = compressed_parts(deny)[:2]
+        self.allow = (np.empty(0, dtype=np.int64), nothing)
+        if allow is not None:
+            self.allow = compressed_parts(allow)[:2]
+        self.allowed = np.empty(0, dtype=bool) if allowed is None else allowed
+        per_user = np.diff(self.allow[0])
+        self.most_allowed = int(per_user.max()) if len(per_user) else 0

@@ -1,0 +1,639 @@
+"""What all recommenders share: the table in, scores and ranked lists out.
+
+A model is a subclass that says what is special about it: how it learns (`_fit`), how
+it scores (`_make_scorer`), and where it can, how it is updated (`_update`), what made a
+score (`_contributions`), and what is similar (`_item_scorer`, `_user_scorer`).
+"""
+
+import warnings
+from contextlib import contextmanager
+from copy import copy
+
+import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils import Bunch
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
+
+from sklearn_metarec._evaluate import evaluate_ranking
+from sklearn_metarec._history import History, Profiles
+from sklearn_metarec._scoring import Filters, FixedScorer, WithFallback, rank
+from sklearn_metarec._vocabulary import encode_ids
+from sklearn_metarec.exceptions import ColdUsersWarning
+from sklearn_metarec.interactions import (
+    Interactions,
+    encode_interactions,
+    has_named_columns,
+    make_csr,
+    pair_matrix,
+    read_table,
+)
+from sklearn_metarec.utils._sklearn import (
+    available_if,
+    check_array,
+    check_sample_weight,
+    column_or_1d,
+    fit_context,
+    validate_data,
+)
+
+# Parameters that hold a user's side table: passed by reference when cloned, since a
+# search clones its estimator once a fit.
+_SIDE_TABLES = ("item_features", "user_features")
+
+
+def _has(*hooks):
+    return available_if(lambda self: any(hasattr(self, hook) for hook in hooks))
+
+
+class BaseRecommender(BaseEstimator):
+    """Base class of all recommenders; by itself a ranker.
+
+    A subclass sets `_parameter_constraints` and supplies:
+
+    - `_fit(history)`: learn from a :class:`History`, assign fitted attributes;
+    - `_make_scorer(profiles)`: a scorer (see `_scoring.py`) for the users of a call;
+    - optionally `_update(history, old, new)`: learn from a history that is `old` with
+      the rows of `new`; its presence makes `partial_fit` available;
+    - optionally `_contributions(profiles, col)`: the terms of one score;
+    - optionally `_item_scorer(cols)` and `_user_scorer(rows)`: similarities.
+
+    Attributes
+    ----------
+    users_ : ndarray of shape (n_users,)
+        Sorted unique user ids.
+    items_ : ndarray of shape (n_items,)
+        Sorted unique item ids.
+    history_ : csr_array of shape (n_users, n_items)
+        The pairs of the fit with their strengths or mean ratings.
+    n_features_in_ : int
+        Columns of the table of the fit.
+    """
+
+    # How many threads, for models that have no such parameter.
+    n_jobs = None
+
+    def __sklearn_clone__(self):
+        shared = {
+            name: value
+            for name in _SIDE_TABLES
+            if (value := getattr(self, name, None)) is not None
+        }
+        bare = copy(self)
+        for name in shared:
+            setattr(bare, name, None)
+        return BaseEstimator.__sklearn_clone__(bare).set_params(**shared)
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "history_")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.categorical = True
+        tags.target_tags.required = False
+        tags.target_tags.positive_only = True
+        return tags
+
+    # ------------------------------------------------------------------ learning
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, sample_weight=None):
+        """Learn from a table of interactions.
+
+        Parameters
+        ----------
+        X : array-like or dataframe of shape (n, >= 2), or Interactions
+            One row an interaction: user, item and what else the model reads. See
+            :func:`sklearn_metarec.interactions.read_table`.
+        y : array-like of shape (n,), default=None
+            The strength of each row, at least 0; 1 by default. Rows of a pair add
+            up. A strength of 0 is an item seen, but not liked.
+        sample_weight : array-like of shape (n,), default=None
+            Multiplied into the strengths. Rows of weight 0 count as absent.
+
+        Returns
+        -------
+        self : object
+            The fitted recommender; as it was before, if the fit fails.
+
+        Raises
+        ------
+        ValueError
+            If `X` or `y` has a wrong shape, a missing id or a negative strength.
+        """
+        with _unchanged_on_failure(self):
+            history = self._read_history(X, y, sample_weight, reset=True)
+            self._set_history(history)
+            self._fit(history)
+        return self
+
+    @_has("_update")
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None, sample_weight=None):
+        """Learn from further rows; on an unfitted recommender, `fit`.
+
+        Parameters
+        ----------
+        X : array-like or dataframe of shape (n, >= 2), or Interactions
+            The new rows; new users and items are welcome.
+        y : array-like of shape (n,), default=None
+            As in `fit`.
+        sample_weight : array-like of shape (n,), default=None
+            As in `fit`.
+
+        Returns
+        -------
+        self : object
+            The updated recommender. What it costs, and whether it equals a fit on
+            all rows, is said in the class's description.
+        """
+        if not self.__sklearn_is_fitted__():
+            return self.fit(X, y, sample_weight)
+        with _unchanged_on_failure(self):
+            old = self._history()
+            new = self._read_history(X, y, sample_weight, reset=False)
+            history = old.merge(new)
+            self._set_history(history)
+            self._update(history, old, new)
+        return self
+
+    def _read_history(self, X, y, sample_weight, *, reset):
+        rating = isinstance(self, RegressorMixin)
+        if rating and y is None:
+            raise ValueError(
+                f"This {type(self).__name__} estimator requires y to be passed, but "
+                "the target y is None: pass the ratings as y."
+            )
+        self._check_columns(X, reset=reset)
+        interactions = encode_interactions(X)
+        if y is not None:
+            check_consistent_length(X, y)
+            y = self._check_target(y, rating)
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(
+                sample_weight, X, dtype=np.float64, ensure_non_negative=True
+            )
+            keep = sample_weight > 0
+            if not keep.all():
+                interactions = interactions[keep]
+                sample_weight = sample_weight[keep]
+                y = None if y is None else y[keep]
+            if not len(interactions):
+                raise ValueError("All rows have sample_weight 0: nothing to learn from.")
+        return History.from_interactions(
+            interactions.compact(), y, sample_weight, rating=rating
+        )
+
+    def _check_target(self, y, rating):
+        y = column_or_1d(y, dtype=np.float64, warn=True)
+        finite = np.isfinite(y)
+        if not finite.all():
+            row = int(np.argmin(finite))
+            raise ValueError(f"Input y contains NaN or infinity: {y[row]} at row {row}.")
+        if not rating and (y < 0).any():
+            row = int(np.argmax(y < 0))
+            raise ValueError(
+                f"y is the strength of an interaction and cannot be negative: {y[row]} "
+                f"at row {row}. Negative values in data passed to "
+                f"{type(self).__name__}: pass y=(rating >= threshold), or use a rating "
+                "model (...Regressor)."
+            )
+        return y
+
+    def _check_columns(self, X, *, reset):
+        """Check the number and names of columns, unless the names say it all."""
+        if getattr(X, "ndim", 2) != 2:
+            check_array(X, dtype=None)  # says what to do about it, and raises
+        if reset or not has_named_columns(X):
+            validate_data(self, X, reset=reset, skip_check_array=True)
+
+    def _set_history(self, history):
+        self._users, self._items = history.users, history.items
+        self.users_, self.items_ = history.users.ids, history.items.ids
+        self.history_ = history.matrix
+        self._pair_weights = history.weights
+
+    def _history(self):
+        return History(self._users, self._items, self.history_, self._pair_weights)
+
+    # ------------------------------------------------------------------- scoring
+
+    def predict(self, X):
+        """Return one score a row.
+
+        Parameters
+        ----------
+        X : array-like or dataframe of shape (n, >= 2), or Interactions
+            User and item of each row. Unknown users and items are scored by what is
+            known of the other; they never raise.
+
+        Returns
+        -------
+        scores : ndarray of shape (n,), dtype=float64
+            The same as in `recommend`, independent of the other rows.
+        """
+        check_is_fitted(self)
+        rows, cols = self._codes(X)
+        codes, users = _distinct(rows, len(self._users))
+        scorer = self._complete_scorer(Profiles(self._history(), codes))
+        return scorer.pairs(users, cols).astype(np.float64)
+
+    def seen_pairs(self, users, items):
+        """Tell which pairs the model was fitted on.
+
+        Parameters
+        ----------
+        users, items : array-like of shape (n,)
+            Ids, known or not.
+
+        Returns
+        -------
+        seen : ndarray of shape (n,), dtype=bool
+            Whether each pair was in the fit.
+        """
+        check_is_fitted(self)
+        rows, cols = self._users.lookup(users), self._items.lookup(items)
+        n_items = len(self._items)
+        matrix = self.history_
+        if not matrix.nnz:
+            return np.zeros(len(rows), dtype=bool)
+        keys = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)) * n_items
+        keys = keys + matrix.indices  # ascending, as rows and columns are
+        wanted = rows.astype(np.int64) * n_items + cols
+        position = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+        return (keys[position] == wanted) & (rows >= 0) & (cols >= 0)
+
+    def recommend(
+        self, users=None, k=10, *, history=None, exclude_seen=True, items=None,
+        exclude=None, context=None, as_frame=False,
+    ):  # fmt: skip
+        """Return the best items of each user.
+
+        Parameters
+        ----------
+        users : array-like of shape (n_users,), default=None
+            User ids. By default all users of `history`, or else of the fit.
+        k : int, default=10
+            How many items each user gets.
+        history : table or tuple (table, y), default=None
+            Rows of these users, known or not (a basket, a session), folded in for
+            this call only, with their strengths or ratings. The model is unchanged.
+        exclude_seen : bool, default=True
+            Whether to leave out what a user has in the fit or in `history`.
+        items : array-like of shape (n,) or table of shape (n, 2), default=None
+            The only items to recommend: one list, or (user, item) pairs.
+        exclude : array-like of shape (n,) or table of shape (n, 2), default=None
+            Items not to recommend: one list, or (user, item) pairs.
+        context : dataframe of shape (n_users, n_columns), default=None
+            The context of each user's request, for the models that read one.
+        as_frame : bool, default=False
+            Whether to return a dataframe.
+
+        Returns
+        -------
+        items : ndarray of shape (n_users, k)
+            Item ids, best first, ties in the order of `items_`.
+        scores : ndarray of shape (n_users, k), dtype=float32
+            Their scores; -inf where there are no k items (the id is then a padding).
+            With `as_frame`, one DataFrame of user_id, item_id, rank (from 1) and
+            score in place of both, without padding.
+
+        Raises
+        ------
+        ValueError
+            If `k` is below 1, or `context` has not one row a user.
+        """
+        check_is_fitted(self)
+        if not isinstance(k, int | np.integer) or k < 1:
+            raise ValueError(f"k must be an integer of at least 1, got {k!r}.")
+        asked, codes, added = self._asked(users, history)
+        if context is not None and len(context) != len(codes):
+            raise ValueError(
+                f"context has {len(context)} rows for {len(codes)} users: pass one a "
+                "user."
+            )
+        profiles = Profiles(self._history(), codes, added)
+        self._warn_if_cold(profiles)
+        filters = self._filters(asked, profiles, exclude_seen, items, exclude)
+        scorer = self._complete_scorer(profiles)
+        n_items = len(self._items)
+        cols, scores = rank(
+            scorer, len(codes), n_items, int(k), filters, n_jobs=self.n_jobs
+        )
+        ids = self._items.decode(cols)
+        return _long_form(asked.ids, ids, scores) if as_frame else (ids, scores)
+
+    def _complete_scorer(self, profiles):
+        """Return the model's scorer, with popularity for users it cannot tell."""
+        scorer = self._make_scorer(profiles)
+        if isinstance(self, RegressorMixin) or not profiles.cold.any():
+            return scorer
+        return WithFallback(scorer, FixedScorer(self._popularity()), profiles.cold)
+
+    def _popularity(self):
+        """Return the share of users who like each item."""
+        matrix = self.history_
+        liked = matrix.indices[matrix.data > 0]
+        counts = np.bincount(liked, minlength=matrix.shape[1])
+        return (counts / matrix.shape[0]).astype(np.float32)
+
+    # ----------------------------------------------------- the users of one call
+
+    def _codes(self, X):
+        """Return the user and item codes of a table's rows, -1 for unknown ones."""
+        self._check_columns(X, reset=False)
+        if isinstance(X, Interactions):
+            rows = self._users.lookup(X.users.ids)[X.rows]
+            return rows, self._items.lookup(X.items.ids)[X.cols]
+        table = read_table(X, warn=False)
+        return (
+            self._users.lookup(table.user, "user_id"),
+            self._items.lookup(table.item, "item_id"),
+        )
+
+    def _asked(self, users, history):
+        """Return (the users of a call, their codes, what is added to them)."""
+        table, target = _read_rows(history)
+        if users is None and table is None:
+            asked = _Asked(self._users.ids)
+            return asked, np.arange(len(self._users), dtype=np.int32), None
+        if users is None:
+            asked = _Asked(encode_ids(table.user, "user_id")[0].ids)
+        else:
+            asked = _Asked(_check_users(users))
+        codes = self._users.lookup(asked.ids, "users")
+        if table is None or not len(asked.ids):
+            return asked, codes, None
+        return asked, codes, self._added(asked, table, target)
+
+    def _added(self, asked, table, target):
+        rows = asked.vocabulary.lookup(table.user, "user_id")
+        cols = self._items.lookup(table.item, "item_id")
+        rating = isinstance(self, RegressorMixin)
+        if target is not None:
+            check_consistent_length(rows, target)
+            target = self._check_target(target, rating)
+        elif rating:
+            raise ValueError(
+                f"{type(self).__name__} needs the ratings of history: pass "
+                "history=(X, y)."
+            )
+        known = (rows >= 0) & (cols >= 0)
+        target = None if target is None else target[known]
+        rows = Interactions(asked.vocabulary, self._items, rows[known], cols[known])
+        added = History.from_interactions(rows, target, None, rating=rating)
+        # A user may be asked for twice: one row of profile for each time.
+        return added.take(asked.codes)
+
+    def _warn_if_cold(self, profiles):
+        unknown = (profiles.codes < 0) & ~profiles.changed
+        if len(unknown) and unknown.all():
+            warnings.warn(
+                f"None of the {len(unknown)} users is known to the model, and no "
+                "history of theirs was given: they all get the same fallback. Check "
+                "that the ids are of the same type as in fit, "
+                f"{self.users_.dtype} like {self.users_[0]!r}.",
+                ColdUsersWarning,
+                stacklevel=3,
+            )
+
+    def _filters(self, asked, profiles, exclude_seen, items, exclude):
+        allowed, allow = self._item_filter(asked, items)
+        banned, deny = self._item_filter(asked, exclude)
+        if banned is not None:
+            allowed = ~banned if allowed is None else allowed & ~banned
+        if exclude_seen:
+            deny = profiles.matrix if deny is None else deny + profiles.history.pairs
+        return Filters(len(profiles), deny, allow, allowed)
+
+    def _item_filter(self, asked, items):
+        """Return (mask over all items, None) or (None, items of each user)."""
+        if items is None:
+            return None, None
+        n_items = len(self._items)
+        if hasattr(items, "columns") or np.ndim(items) == 2:
+            table = read_table(items, allow_empty=True, warn=False)
+            rows = asked.vocabulary.lookup(table.user, "user_id")
+            cols = self._items.lookup(table.item, "item_id")
+            known = (rows >= 0) & (cols >= 0)
+            ones = np.ones(int(known.sum()), dtype=np.float32)
+            shape = (len(asked.vocabulary), n_items)
+            pairs = pair_matrix(rows[known], cols[known], ones, shape)
+            return None, History(None, self._items, pairs).take(asked.codes).matrix
+        mask = np.zeros(n_items, dtype=bool)
+        cols = self._items.lookup(items, "items")
+        mask[cols[cols >= 0]] = True
+        return mask, None
+
+    # -------------------------------------------------- similarity and reasons
+
+    @_has("_item_scorer")
+    def similar_items(self, items, k=10):
+        """Return the items most similar to each of some items.
+
+        Parameters
+        ----------
+        items : array-like of shape (n,)
+            Item ids; an unknown one gets a row of padding.
+        k : int, default=10
+            How many.
+
+        Returns
+        -------
+        similar : ndarray of shape (n, k)
+            Item ids, most similar first, without the item itself.
+        scores : ndarray of shape (n, k), dtype=float32
+            Similarities; -inf where there is no further item.
+        """
+        check_is_fitted(self)
+        return _most_similar(self._items, items, k, self._item_scorer)
+
+    @_has("_user_scorer")
+    def similar_users(self, users, k=10):
+        """Return the users most similar to each of some users.
+
+        Parameters
+        ----------
+        users : array-like of shape (n,)
+            User ids; an unknown one gets a row of padding.
+        k : int, default=10
+            How many.
+
+        Returns
+        -------
+        similar : ndarray of shape (n, k)
+            User ids, most similar first, without the user.
+        scores : ndarray of shape (n, k), dtype=float32
+            Similarities; -inf where there is no further user.
+        """
+        check_is_fitted(self)
+        return _most_similar(self._users, users, k, self._user_scorer)
+
+    def explain(self, user, item, *, history=None):
+        """Return what made the score of an item for a user.
+
+        Parameters
+        ----------
+        user, item : id
+            A user and an item, known or not.
+        history : table or tuple (table, y), default=None
+            Rows of the user for this call only, as in `recommend`.
+
+        Returns
+        -------
+        explanation : Bunch
+            `score` is `baseline` plus the sum of `contributions`, where the model is
+            linear in the user's history; `exact` says whether it is. `items` are the
+            user's items and `contributions` what each added, largest first. Empty,
+            with all in `baseline`, where no item of the user had a part in it.
+        """
+        check_is_fitted(self)
+        _, codes, added = self._asked([user], history)
+        profiles = Profiles(self._history(), codes, added)
+        col = int(self._items.lookup([item], "item")[0])
+        scorer = self._complete_scorer(profiles)
+        zero = np.zeros(1, dtype=np.int32)
+        score = float(scorer.pairs(zero, np.array([col], dtype=np.int32))[0])
+        explained = hasattr(self, "_contributions") and col >= 0
+        if not explained or (profiles.cold[0] and not isinstance(self, RegressorMixin)):
+            return Bunch(
+                score=score, baseline=score, items=self.items_[:0],
+                contributions=np.empty(0), exact=True,
+            )  # fmt: skip
+        baseline, cols, contributions, exact = self._contributions(profiles, col)
+        order = np.argsort(-contributions, kind="stable")
+        return Bunch(
+            score=score, baseline=float(baseline), items=self.items_[cols[order]],
+            contributions=contributions[order], exact=exact,
+        )  # fmt: skip
+
+    def score(self, X, y=None, sample_weight=None):
+        """Return the mean nDCG@10 of a test table.
+
+        Parameters
+        ----------
+        X : array-like or dataframe of shape (n, >= 2), or Interactions
+            Test rows.
+        y : array-like of shape (n,), default=None
+            Rows with y > 0 are relevant; all by default.
+        sample_weight : array-like of shape (n,), default=None
+            A user's weight is the sum of their rows' weights; equal by default.
+
+        Returns
+        -------
+        score : float
+            Mean over users with a relevant item that is not one of the fit. NaN, with
+            a warning, if there is none.
+        """
+        check_is_fitted(self)
+        self._check_columns(X, reset=False)
+        return evaluate_ranking(self, X, y, sample_weight)["ndcg@10"]
+
+
+class BaseRatingRecommender(RegressorMixin, BaseRecommender):
+    """Base class of the rating models: `predict` is a rating, `score` is R²."""
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.target_tags.positive_only = False
+        # Every row a new user and a new item, as in scikit-learn's own tests, leaves
+        # nothing to learn from.
+        tags.regressor_tags.poor_score = True
+        return tags
+
+
+class _Asked:
+    """The users of a call: ids in the order asked, repeated ones too."""
+
+    def __init__(self, ids):
+        self.ids = ids
+        self._coded = None
+
+    @property
+    def vocabulary(self):
+        """The distinct users."""
+        return self._encoded()[0]
+
+    @property
+    def codes(self):
+        """The position of each asked user among the distinct ones."""
+        return self._encoded()[1]
+
+    def _encoded(self):
+        if self._coded is None:
+            self._coded = encode_ids(self.ids, "users")
+        return self._coded
+
+
+def _check_users(users):
+    if isinstance(users, str | bytes) or np.ndim(users) != 1:
+        raise ValueError(
+            f"users must be a list or 1-d array of user ids, got {users!r}. For one "
+            "user pass [user]."
+        )
+    if isinstance(users, np.ndarray) or hasattr(users, "to_numpy"):
+        return np.asarray(users)
+    users = list(users)
+    ids = np.empty(len(users), dtype=object)
+    ids[:] = users
+    return ids
+
+
+def _read_rows(history):
+    if history is None:
+        return None, None
+    table, target = history if isinstance(history, tuple) else (history, None)
+    return read_table(table, allow_empty=True, warn=False), target
+
+
+def _distinct(codes, n_codes):
+    """Return (ascending distinct codes, -1 first; the position of each row's code)."""
+    used = np.zeros(n_codes + 1, dtype=bool)
+    used[codes + 1] = True
+    positions = np.cumsum(used) - 1
+    distinct = np.flatnonzero(used) - 1
+    return distinct.astype(np.int32), positions[codes + 1]
+
+
+def _most_similar(vocabulary, ids, k, make_scorer):
+    codes = vocabulary.lookup(ids)
+    known = np.flatnonzero(codes >= 0)
+    n = len(known)
+    itself = make_csr(
+        np.arange(n + 1), codes[known], np.ones(n, np.float32), (n, len(vocabulary))
+    )
+    out = np.full((len(codes), k), -1, dtype=np.int32)
+    scores = np.full((len(codes), k), -np.inf, dtype=np.float32)
+    if n:
+        out[known], scores[known] = rank(
+            make_scorer(codes[known]), n, len(vocabulary), k, Filters(n, itself)
+        )
+    return vocabulary.decode(out), scores
+
+
+def _long_form(users, items, scores):
+    import pandas as pd
+
+    there = np.isfinite(scores)
+    n_users, k = scores.shape
+    user = np.repeat(np.arange(n_users), k)[there.ravel()]
+    ranks = np.tile(np.arange(1, k + 1), n_users)[there.ravel()]
+    return pd.DataFrame(
+        {
+            "user_id": users[user], "item_id": items[there], "rank": ranks,
+            "score": scores[there],
+        }
+    )  # fmt: skip
+
+
+@contextmanager
+def _unchanged_on_failure(estimator):
+    """Give an estimator its attributes back if the block raises."""
+    before = estimator.__dict__.copy()
+    try:
+        yield
+    except BaseException:
+        estimator.__dict__.clear()
+        estimator.__dict__.update(before)
+        raise

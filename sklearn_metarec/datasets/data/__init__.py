@@ -1,0 +1,1 @@
+"""The bundled tables, as compressed CSV, and their licences."""

@@ -1,0 +1,34 @@
+"""The warnings and errors of this package, so that they can be caught by name.
+
+Warning
+└── UserWarning
+    ├── ColdUsersWarning      the users asked for are unknown to the model
+    └── ColumnsWarning        the columns of a table were taken by position
+Exception
+└── ValueError
+    └── InvalidModelFileError a file is not a model, or not one to be trusted
+"""
+
+from __future__ import annotations
+
+__all__ = ["ColdUsersWarning", "ColumnsWarning", "InvalidModelFileError"]
+
+
+class ColdUsersWarning(UserWarning):
+    """All or most of the users asked for are unknown to the model.
+
+    Their recommendations are the fallback of the model. In cross-validation it
+    usually means a split that takes whole users out of the training part.
+    """
+
+
+class ColumnsWarning(UserWarning):
+    """The user and item columns of a frame were taken by position.
+
+    None of its names says which column holds what: rename them to `user_id` and
+    `item_id`, or filter this warning where the first two are the right ones.
+    """
+
+
+class InvalidModelFileError(ValueError):
+    """A file is no saved recommender, is damaged, or holds types not trusted."""

@@ -1,0 +1,6 @@
+"""Models that are linear in a user's history or in biases."""
+
+from sklearn_metarec.linear_model._bias import BiasRegressor
+from sklearn_metarec.linear_model._ease import EASE
+
+__all__ = ["EASE", "BiasRegressor"]

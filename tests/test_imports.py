@@ -1,0 +1,107 @@
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+import sklearn_metarec
+
+PACKAGE = Path(sklearn_metarec.__file__).parent
+SLOW = ["keras", "matplotlib", "pandas", "polars", "scikeras", "tensorflow"]
+NOBODY = 65534
+
+
+def run(code, **options):
+    """Run `code` in a fresh interpreter and return what it prints, read as JSON."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        **options,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_the_import_is_light():
+    code = (
+        "import json, sys, sklearn_metarec\n"
+        f"print(json.dumps([name for name in {SLOW} if name in sys.modules]))"
+    )
+    assert run(code) == []
+
+
+def test_looking_around_imports_nothing():
+    code = (
+        "import json, sys, sklearn_metarec\n"
+        "names = dir(sklearn_metarec)\n"
+        f"slow = [name for name in {SLOW} if name in sys.modules]\n"
+        "print(json.dumps([sorted(set(sklearn_metarec.__all__) - set(names)), slow]))"
+    )
+    assert run(code) == [[], []]
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="has no attribute 'EASEL'"):
+        sklearn_metarec.EASEL  # noqa: B018  (the access is what is tested)
+
+
+@pytest.fixture
+def read_only_package():
+    """A copy of the package in a folder that nobody may write but everybody reads."""
+    # pytest's tmp_path is closed to other users.
+    top = Path(tempfile.mkdtemp(prefix="sklearn_metarec-"))
+    shutil.copytree(
+        PACKAGE, top / PACKAGE.name, ignore=shutil.ignore_patterns("__pycache__")
+    )
+    paths = [top, *top.rglob("*")]
+    for path in paths:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    yield top
+    for path in paths:
+        path.chmod(path.stat().st_mode | stat.S_IWUSR)
+    shutil.rmtree(top)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Permissions are those of POSIX.")
+def test_it_works_where_nothing_can_be_written(read_only_package):
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "PYTHONPYCACHEPREFIX")
+    } | {
+        "HOME": str(read_only_package),
+        "PYTHONPATH": str(read_only_package),
+    }
+    # Permissions do not bind root, so root has to be somebody else here.
+    user = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+    options = {"env": environment, "cwd": read_only_package}
+    if os.geteuid() == 0:
+        options |= user
+        readable = subprocess.run(
+            [sys.executable, "-c", "import numba, sklearn"],
+            capture_output=True,
+            **options,
+        )
+        if readable.returncode:
+            pytest.skip("The tests run as root, and only root can read this Python.")
+    code = """
+import json, os
+import sklearn_metarec
+from sklearn_metarec import EASE
+
+folder = os.path.dirname(os.path.dirname(sklearn_metarec.__file__))
+pairs = [[1, 10], [1, 20], [2, 10], [2, 20], [2, 30], [3, 10], [3, 30]]
+items, scores = EASE(regularization=1.0).fit(pairs).recommend([1], k=1)
+print(json.dumps([folder, os.access(folder, os.W_OK), items.tolist()]))
+"""
+    folder, writable, items = run(code, **options)
+    assert Path(folder) == read_only_package
+    assert not writable
+    assert items == [[30]]
