@@ -1,4 +1,4 @@
-"""What does `import sklearn_metarec` cost over the libraries that it stands on?
+"""Time `import sklearn_metarec` over the import of the libraries it stands on.
 
 Each line is imported by fresh interpreters, in turn, so that a busy spell of the
 machine hits all of them. The cost of a line is its median less that of the first.

@@ -1,4 +1,4 @@
-"""How long do nDCG, MAP and recall of many lists take, from raw ids?
+"""Time nDCG, MAP and recall of many lists, from raw ids.
 
 Ours, a vectorised NumPy implementation and ranx (where it is installed) run in turn in
 one process. Each starts from the same raw integer ids, so matching the lists with the

@@ -110,21 +110,21 @@ def recommend(estimator, users=None, k=10, **options):
     if not transformers:
         return final.recommend(users, k, **options)
     as_frame = options.pop("as_frame", False)
-    options = _encode_options(transformers, options)
+    options = encode_options(transformers, options)
     if users is None and options.get("history") is None:
         users = final.users_
     elif users is not None:
         users = encode_side(transformers, "user", users)
     if not as_frame:
         items, scores = final.recommend(users, k, **options)
-        return _decode_items(transformers, items, scores), scores
+        return decode_found(transformers, "item", items, scores), scores
     frame = final.recommend(users, k, as_frame=True, **options)
     for side, column in (("user", "user_id"), ("item", "item_id")):
         frame[column] = decode_side(transformers, side, frame[column].to_numpy())
     return frame
 
 
-def _encode_options(transformers, options):
+def encode_options(transformers, options):
     """Return the options of a call in the ids of the final estimator."""
     encoded = dict(options)
     history = options.get("history")
@@ -151,12 +151,13 @@ def _encode_options(transformers, options):
     return encoded
 
 
-def _decode_items(transformers, items, scores):
-    if not id_encoders(transformers, "item"):
-        return items
+def decode_found(transformers, side, ids, scores):
+    """Return ranked ids as the caller knows them, padding where a score is -inf."""
+    if not id_encoders(transformers, side):
+        return ids
     there = np.isfinite(scores)
-    decoded = decode_side(transformers, "item", items[there])
-    out = padded(items.shape, decoded.dtype)
+    decoded = decode_side(transformers, side, ids[there])
+    out = padded(ids.shape, decoded.dtype)
     out[there] = decoded
     return out
 

@@ -33,10 +33,16 @@ class Vocabulary:
         return len(self.ids)
 
     def __getstate__(self):
+        # One block of text instead of an object an id: files are small and quick.
+        if self.ids.dtype == object and len(self.ids):
+            ids = self.ids.tolist()
+            if all(type(id_) is str and not id_.endswith("\0") for id_ in ids):
+                return {"ids": np.array(ids, dtype=np.str_)}
         return {"ids": self.ids}
 
     def __setstate__(self, state):
-        self.__init__(state["ids"])
+        ids = state["ids"]
+        self.__init__(ids.astype(object) if ids.dtype.kind == "U" else ids)
 
     def lookup(self, values, name="id"):
         """Return the int32 codes of `values`, -1 where an id is unknown."""

@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from sklearn_metarec._evaluate import evaluate_ranking
 from sklearn_metarec._history import History, Profiles
 from sklearn_metarec._scoring import Filters, FixedScorer, WithFallback, rank
+from sklearn_metarec._unwrap import recommend
 from sklearn_metarec._vocabulary import encode_ids
 from sklearn_metarec.exceptions import ColdUsersWarning
 from sklearn_metarec.interactions import (
@@ -35,6 +36,8 @@ from sklearn_metarec.utils._sklearn import (
     fit_context,
     validate_data,
 )
+
+__all__ = ["BaseRatingRecommender", "BaseRecommender", "recommend"]
 
 # Parameters that hold a user's side table: passed by reference when cloned, since a
 # search clones its estimator once a fit.
@@ -93,6 +96,17 @@ class BaseRecommender(BaseEstimator):
         tags.target_tags.required = False
         tags.target_tags.positive_only = True
         return tags
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        if "_users" in state:  # the vocabularies hold the ids
+            state = {k: v for k, v in state.items() if k not in ("users_", "items_")}
+        return state
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if "_users" in self.__dict__:
+            self.users_, self.items_ = self._users.ids, self._items.ids
 
     # ------------------------------------------------------------------ learning
 

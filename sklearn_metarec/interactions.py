@@ -22,8 +22,8 @@ _ROLES = {
     "user": ("userid", "user"),
     "item": ("itemid", "item"),
     "time": ("timestamp", "time"),
+    "rating": ("rating",),
 }
-_RATING = "rating"
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ def has_named_columns(X):
     if isinstance(X, Interactions):
         return True
     frame = _as_frame(X)
-    return frame is not None and {"user", "item"} <= _find_roles(frame.columns).keys()
+    return frame is not None and {"user", "item"} <= find_roles(frame.columns).keys()
 
 
 def _as_frame(X):
@@ -187,16 +187,23 @@ def _as_frame(X):
     return nw.from_native(X, eager_only=True)
 
 
-def _find_roles(names):
-    plain = {}
+def find_roles(names):
+    """Return which column is user, item, time and rating, by name, where there is one.
+
+    Parameters
+    ----------
+    names : list of str
+        The columns of a table.
+
+    Returns
+    -------
+    roles : dict
+        From "user", "item", "time" and "rating" to a column's name.
+    """
+    plain: dict[str, str] = {}
     for name in names:
         key = name.rsplit("__", 1)[-1].replace("_", "").casefold()
         plain.setdefault(key, name)
-    if _RATING in plain:
-        raise ValueError(
-            f"X has a column named {plain[_RATING]!r}. Ratings are the target: drop "
-            "the column from X and pass it as y."
-        )
     return {
         role: next(plain[key] for key in keys if key in plain)
         for role, keys in _ROLES.items()
@@ -206,7 +213,12 @@ def _find_roles(names):
 
 def _read_frame(frame, allow_empty, warn):
     names = frame.columns
-    roles = _find_roles(names)
+    roles = find_roles(names)
+    if "rating" in roles:
+        raise ValueError(
+            f"X has a column named {roles['rating']!r}. Ratings are the target: drop "
+            "the column from X and pass it as y."
+        )
     named = {"user", "item"} <= roles.keys()
     if len(names) < 2:
         raise ValueError(

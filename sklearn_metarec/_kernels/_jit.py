@@ -4,22 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar, overload
+from typing import Any
 
 import numba
 
-F = TypeVar("F", bound=Callable[..., Any])
 
-
-@overload
-def jit(function: F, **options: Any) -> F: ...
-
-
-@overload
-def jit(function: None = None, **options: Any) -> Callable[[F], F]: ...
-
-
-def jit(function: F | None = None, **options: Any) -> F | Callable[[F], F]:
+# It returns Any, not the type of `function`: a dispatcher is more than a function, and
+# mypy miscounts the arguments of a call with two starred tuples, as kernels get them.
+def jit(function: Callable[..., Any] | None = None, **options: Any) -> Any:
     """Compile `function` without the GIL, from the disk cache where there is one.
 
     Used bare (`@jit`) or with numba's options (`@jit(fastmath=True)`). Decorate at

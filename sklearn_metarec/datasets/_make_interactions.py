@@ -197,6 +197,9 @@ def make_interactions(
 
     Notes
     -----
+    A user who takes no item twice takes the favourites first: the denser the table, the
+    harder are its later rows to predict, without any drift.
+
     Items are proposed by popularity and accepted by affinity; a user who gets near the
     end of the catalogue draws from all weights by the smallest of exponential variables
     [1]_. Both follow the same law.
@@ -231,7 +234,7 @@ def make_interactions(
         )
     # A stream for each part, so that asking for one does not change another.
     root = check_random_state(random_state).randint(2**32, size=4, dtype=np.uint32)
-    seeds = np.random.SeedSequence(root.tolist()).spawn(6)
+    seeds = np.random.SeedSequence(root.tolist()).spawn(7)
     angles = np.linspace(0, drift * np.pi / 2, _N_PERIODS if drift else 1)
     demand = _make_demand(_rng(seeds[0]), n_items, popularity_skew, angles)
     taste = _make_taste(
@@ -257,19 +260,17 @@ def make_interactions(
         y = _as_series(y, "rating" if feedback == "explicit" else "strength")
     if return_X_y:
         return X, y
-    rng = _rng(seeds[5])
+    # Unit vectors: so scaled, they have unit variance, as those of items do.
+    tastes = taste.start * np.sqrt(n_factors)
     return Bunch(
         X=X,
         y=y,
         feature_names=names,
-        item_features=_features(rng, taste.factors, n_item_features, "item", as_frame),
+        item_features=_features(
+            _rng(seeds[5]), taste.factors, n_item_features, "item", as_frame
+        ),
         user_features=_features(
-            # Unit vectors: so scaled, a direction has unit variance, as for items.
-            rng,
-            taste.start * np.sqrt(n_factors),
-            n_user_features,
-            "user",
-            as_frame,
+            _rng(seeds[6]), tastes, n_user_features, "user", as_frame
         ),
         item_factors=taste.factors,
         user_factors=taste.start,

@@ -4,8 +4,60 @@ Rating models are measured by scikit-learn's own metrics, such as
 `sklearn.metrics.root_mean_squared_error` and `mean_absolute_error`.
 """
 
+from sklearn_metarec.metrics._at_k import (
+    accuracy_at_k,
+    auc_at_k,
+    f1_at_k,
+    hit_rate_at_k,
+    map_at_k,
+    mrr_at_k,
+    ndcg_at_k,
+    precision_at_k,
+    recall_at_k,
+)
+from sklearn_metarec.metrics._beyond import (
+    average_popularity_at_k,
+    coverage_at_k,
+    diversity_at_k,
+    gini_at_k,
+    novelty_at_k,
+    serendipity_at_k,
+    tail_share_at_k,
+    user_coverage_at_k,
+)
 from sklearn_metarec.metrics._codes import ranking_scores_from_codes
 from sklearn_metarec.metrics._names import parse_metric
 from sklearn_metarec.metrics._ranking import ranking_scores
+from sklearn_metarec.metrics._significance import (
+    MeanInterval,
+    PairedTestResult,
+    mean_interval,
+    paired_test,
+)
 
-__all__ = ["parse_metric", "ranking_scores", "ranking_scores_from_codes"]
+__all__ = [
+    "MeanInterval",
+    "PairedTestResult",
+    "accuracy_at_k",
+    "auc_at_k",
+    "average_popularity_at_k",
+    "coverage_at_k",
+    "diversity_at_k",
+    "f1_at_k",
+    "gini_at_k",
+    "hit_rate_at_k",
+    "map_at_k",
+    "mean_interval",
+    "mrr_at_k",
+    "ndcg_at_k",
+    "novelty_at_k",
+    "paired_test",
+    "parse_metric",
+    "precision_at_k",
+    "ranking_scores",
+    "ranking_scores_from_codes",
+    "recall_at_k",
+    "serendipity_at_k",
+    "tail_share_at_k",
+    "user_coverage_at_k",
+]

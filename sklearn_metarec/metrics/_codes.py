@@ -297,13 +297,16 @@ def _accuracy_values(request, lists, hit_wanted):
 
 def _statistics(ranked, relevant, cutoffs, hit_wanted):
     """Run the kernel over all lists."""
-    indptr, indices, gains = relevant.indptr, relevant.indices, relevant.gains
-    scratch_type = np.float64
+    indptr = _plain(relevant.indptr, np.int64)
+    indices, gains = relevant.indices, relevant.gains
+    scratch_type = np.dtype(np.uint8 if gains is None else np.float64)
     if gains is None:
-        gains, scratch_type = np.empty(0, dtype=np.float64), np.uint8
+        gains = np.empty(0, dtype=np.float64)
     else:
         indices, gains = _descending(indptr, indices, gains)
-    ranked = np.ascontiguousarray(ranked[:, : cutoffs[-1]])
+    indices = _plain(indices, np.int32)
+    rows = _plain(relevant.rows, np.int32)
+    ranked = _plain(ranked[:, : cutoffs[-1]], np.int32)
     n, width = ranked.shape
     longest_row = np.diff(indptr).max(initial=0)
     # No rank beyond the lists and the relevant items has a use for its discount.
@@ -314,11 +317,18 @@ def _statistics(ranked, relevant, cutoffs, hit_wanted):
     n_relevant = np.empty(n, dtype=np.int64)
     hit = np.zeros((n, width) if hit_wanted else (0, 0), dtype=np.uint8)
     map_ranges(
-        kernel.rank_statistics, n, relevant.rows, indptr, indices, gains, ranked,
+        kernel.rank_statistics, n, rows, indptr, indices, gains, ranked,
         cutoffs, discount, statistics, n_relevant, hit, chunk=_LISTS_PER_TASK,
         states=lambda: (np.zeros(n_codes, scratch_type), np.empty(depth + 1)),
     )  # fmt: skip
     return statistics, n_relevant, hit
+
+
+def _plain(array, dtype):
+    """Return the array, or a copy, as the kernel is compiled for it."""
+    # Another type, order or write protection (joblib's memory maps have it) would be
+    # compiled all over again.
+    return np.require(array, dtype, ["C", "W"])
 
 
 def _descending(indptr, indices, gains):

@@ -25,6 +25,8 @@ def mean_dissimilarity(codes, vectors):
     dissimilarity : ndarray of shape (n,)
         NaN for a list of fewer than two items.
     """
+    if sparse.issparse(vectors):
+        vectors = sparse.csr_array(vectors)  # the form that has rows to take
     listed, codes = _compact(codes)
     n_listed = (codes >= 0).sum(axis=1)
     unit = _unit_rows(vectors[listed])
@@ -36,7 +38,7 @@ def mean_dissimilarity(codes, vectors):
 
 
 def _compact(codes):
-    """Number the items that are listed from 0 on."""
+    """Renumber the items that are listed, from 0 on."""
     listed, compact = np.unique(codes, return_inverse=True)
     n_negative = np.searchsorted(listed, 0)
     compact = compact.reshape(codes.shape).astype(np.int32) - np.int32(n_negative)
@@ -45,7 +47,7 @@ def _compact(codes):
 
 def _unit_rows(vectors):
     if sparse.issparse(vectors):
-        vectors = sparse.csr_array(vectors, dtype=np.float64)
+        vectors = vectors.astype(np.float64)
         norm = np.sqrt(np.asarray(vectors.multiply(vectors).sum(axis=1)).ravel())
         scale = np.divide(1, norm, out=np.zeros_like(norm), where=norm > 0)
         return sparse.diags_array(scale) @ vectors

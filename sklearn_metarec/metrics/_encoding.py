@@ -68,7 +68,7 @@ def encode_training(X, codes):
     Returns
     -------
     pairs : csr_array of shape (n_users, n_items)
-        1 where a user has an item.
+        Ones where a user has an item.
     """
     X = encode_interactions(X)
     codes.add(X.items, X.cols)
@@ -91,7 +91,7 @@ def training_facts(pairs, n_codes):
     Returns
     -------
     facts : dict
-        n_items, popularity, n_train_users and vectors (an item's users).
+        The n_items, popularity, n_train_users and vectors (an item's users).
     """
     n_users, n_items = pairs.shape
     widened = sparse.csr_array(
@@ -170,6 +170,8 @@ def _check_length(values, n_rows, name):
 
 def _group(rows, cols, gains, n_rows):
     """Gather the entries of each row by counting."""
+    # Read-only codes, as joblib's memory maps, would have the kernels compiled again.
+    rows, cols = (np.require(codes, requirements="W") for codes in (rows, cols))
     indptr = np.zeros(n_rows + 1, dtype=np.int64)
     csr.count_codes(rows, indptr)
     indices = np.empty_like(cols)

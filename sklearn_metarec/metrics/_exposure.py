@@ -40,8 +40,8 @@ def _coverage(codes, k, lists):
 
 
 def _gini(codes, k, lists):
-    # Shani and Gunawardana 2011, eq. 8.14: 0 when all items are shown equally often,
-    # 1 when one item is shown alone.
+    # Shani and Gunawardana 2011, section 8.3.3: 0 when all items are shown equally
+    # often, 1 when one item is shown alone.
     shown = _exposures(codes, lists.n_items)
     n = lists.n_items
     if len(shown) == 0:
@@ -121,7 +121,7 @@ def _diversity(codes, k, lists):
 
 
 def _serendipity(codes, k, lists):
-    # Ge et al. 2010, eq. 5, with the k most popular items as the list of the
+    # Ge et al. 2010, with the k most popular items as the list of the
     # "primitive" model: what it recommends is expected.
     expected = np.zeros(len(lists.popularity), dtype=bool)
     expected[np.argsort(-lists.popularity, kind="stable")[:k]] = True

@@ -11,6 +11,7 @@ from typing import Any
 from sklearn.base import _fit_context as fit_context
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.model_selection._search import BaseSearchCV
+from sklearn.pipeline import _name_estimators as name_estimators
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import (
     HasMethods,
@@ -56,6 +57,7 @@ __all__ = [
     "fit_context",
     "get_feature_names",
     "is_fitted",
+    "name_estimators",
     "num_samples",
     "validate_data",
     "validate_params",

@@ -1,0 +1,41 @@
+"""Recommenders for scikit-learn, and a selector that picks the right one.
+
+Names are loaded on first use, so that importing the package costs little.
+"""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+# Every public name and the module that defines it.
+_NAMES = {
+    "BiasRegressor": "linear_model",
+    "EASE": "linear_model",
+    "IALS": "factorization",
+    "ItemKNN": "neighbors",
+    "MFRegressor": "factorization",
+    "MetaSelector": "meta",
+    "PopularityRecommender": "dummy",
+    "RandomRecommender": "dummy",
+    "RecommenderPipeline": "pipeline",
+    "UserKNN": "neighbors",
+    "interactions_from_matrix": "interactions",
+    "load": "persistence",
+    "make_recommender_pipeline": "pipeline",
+    "recommend": "base",
+    "save": "persistence",
+}
+
+__all__ = ["__version__", *sorted(_NAMES)]
+
+
+def __getattr__(name):
+    if name not in _NAMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_NAMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *_NAMES})

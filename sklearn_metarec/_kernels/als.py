@@ -1,0 +1,199 @@
+"""The half-sweeps of alternating least squares: all rows of one side, the other fixed.
+
+Each row x of one side solves a linear system of its own,
+
+    (G + ridge I + sum_k w_k v_k v_k') x = sum_k t_k v_k,
+
+over the pairs k of the row, where v_k is the vector of the pair's other side. In
+implicit feedback (`improve_rows`) every unobserved pair counts too: G is V'V, shared by
+all rows, and t_k = 1 + w_k (Hu et al. 2008, equations 4 and 5).
+"""
+
+import numpy as np
+
+from sklearn_metarec._kernels._jit import jit
+
+# A row whose residual is at most this part of (G + ridge I) x has converged: beyond it
+# single precision has nothing to add. Squared, as the residuals are.
+_CONVERGED = np.float32(1e-6) ** 2
+# The rows whose products with G are one call of BLAS.
+BLOCK = 32
+
+
+def scratch(n_factors):
+    """Return what :func:`improve_rows` works in, for one thread."""
+    shape = (BLOCK, n_factors)
+    residuals, directions, products = (np.empty(shape, np.float32) for _ in range(3))
+    squares, limits = (np.empty(BLOCK, np.float32) for _ in range(2))
+    return residuals, directions, products, squares, limits
+
+
+@jit(fastmath=True)
+def _add_rows(vectors, indices, weights, start, stop, one, sign, p, out):
+    """Add the sum over pairs k of (one + w_k (one + sign v_k'p)) v_k to `out`.
+
+    With (1, -1) that is t - (sum of w_k v_k v_k') p, the right-hand side less what p
+    accounts for; with (0, 1) it is the product of the system's pairs with p.
+    """
+    n_factors = len(p)
+    # Four pairs at a time: four independent sums hide the latency of the additions,
+    # and `out` is read and written once for four.
+    last = stop - (stop - start) % 4
+    for k in range(start, last, 4):
+        v0, v1 = vectors[np.uint32(indices[k])], vectors[np.uint32(indices[k + 1])]
+        v2, v3 = vectors[np.uint32(indices[k + 2])], vectors[np.uint32(indices[k + 3])]
+        d0 = d1 = d2 = d3 = np.float32(0)
+        for f in range(n_factors):
+            d0 += v0[f] * p[f]
+            d1 += v1[f] * p[f]
+            d2 += v2[f] * p[f]
+            d3 += v3[f] * p[f]
+        c0 = one + weights[k] * (one + sign * d0)
+        c1 = one + weights[k + 1] * (one + sign * d1)
+        c2 = one + weights[k + 2] * (one + sign * d2)
+        c3 = one + weights[k + 3] * (one + sign * d3)
+        for f in range(n_factors):
+            out[f] += c0 * v0[f] + c1 * v1[f] + c2 * v2[f] + c3 * v3[f]
+    for k in range(last, stop):
+        v0 = vectors[np.uint32(indices[k])]
+        d0 = np.float32(0)
+        for f in range(n_factors):
+            d0 += v0[f] * p[f]
+        c0 = one + weights[k] * (one + sign * d0)
+        for f in range(n_factors):
+            out[f] += c0 * v0[f]
+
+
+@jit(fastmath=True)
+def improve_rows(
+    lo, hi, residuals, directions, products, squares, limits, indptr, indices, weights, gram,
+    ridge, n_steps, vectors, out,
+):  # fmt: skip
+    """Bring rows lo to hi of `out` nearer to their solutions by conjugate gradients.
+
+    At most `n_steps` steps from where they are; few are enough within a sweep, since
+    the systems change little between sweeps (Takacs, Pilaszy and Tikk 2011, section
+    3.2, "Applications of the conjugate gradient method for implicit feedback
+    collaborative filtering"). Rows without pairs become zero.
+    """
+    one, zero = np.float32(1), np.float32(0)
+    n_factors = out.shape[1]
+    for first in range(lo, hi, BLOCK):
+        size = min(BLOCK, hi - first)
+        np.dot(out[first : first + size], gram, products[:size])
+        active = 0
+        for b in range(size):
+            row = first + b
+            x, r, p, product = out[row], residuals[b], directions[b], products[b]
+            start, stop = indptr[row], indptr[row + 1]
+            if start == stop:
+                x[:] = zero
+                p[:] = zero
+                squares[b] = zero
+                continue
+            scale = zero
+            for f in range(n_factors):
+                value = product[f] + ridge[row] * x[f]
+                scale += value * value
+                r[f] = -value
+            _add_rows(vectors, indices, weights, start, stop, one, -one, x, r)
+            square = zero
+            for f in range(n_factors):
+                p[f] = r[f]
+                square += r[f] * r[f]
+            limits[b] = _CONVERGED * max(scale, square)
+            squares[b] = square if square > limits[b] else zero
+            active += squares[b] > zero
+        for _ in range(n_steps):
+            if active == 0:
+                break
+            np.dot(directions[:size], gram, products[:size])
+            for b in range(size):
+                if squares[b] == zero:
+                    continue
+                row = first + b
+                x, r, p, product = out[row], residuals[b], directions[b], products[b]
+                for f in range(n_factors):
+                    product[f] += ridge[row] * p[f]
+                _add_rows(
+                    vectors, indices, weights, indptr[row], indptr[row + 1], zero, one,
+                    p, product,
+                )  # fmt: skip
+                curvature = zero
+                for f in range(n_factors):
+                    curvature += p[f] * product[f]
+                step = squares[b] / curvature
+                square = zero
+                for f in range(n_factors):
+                    x[f] += step * p[f]
+                    r[f] -= step * product[f]
+                    square += r[f] * r[f]
+                turn = square / squares[b]
+                for f in range(n_factors):
+                    p[f] = r[f] + turn * p[f]
+                squares[b] = square
+                if square <= limits[b]:
+                    squares[b] = zero
+                    active -= 1
+
+
+@jit(fastmath=True)
+def _solve(system, x):
+    """Replace the right-hand side `x` by the solution; overwrite the lower triangle.
+
+    By Cholesky's decomposition, a row at a time, so that all inner loops run along
+    contiguous rows.
+    """
+    n = len(x)
+    for i in range(n):
+        row = system[i]
+        for j in range(i):
+            other = system[j]
+            total = row[j]
+            for k in range(j):
+                total -= row[k] * other[k]
+            row[j] = total * other[j]
+        total = row[i]
+        value = x[i]
+        for k in range(i):
+            total -= row[k] * row[k]
+            value -= row[k] * x[k]
+        # The diagonal holds the inverse of the factor's: it is only divided by.
+        row[i] = 1 / np.sqrt(total)
+        x[i] = value * row[i]
+    for i in range(n - 1, -1, -1):
+        row = system[i]
+        x[i] *= row[i]
+        for k in range(i):
+            x[k] -= row[k] * x[i]
+
+
+@jit(fastmath=True)
+def solve_rows(
+    lo, hi, system, indptr, indices, weights, targets, vectors, gram, ridge, out
+):
+    """Solve rows lo to hi exactly; rows without pairs become zero.
+
+    `gram` is what all rows' systems have in common, `ridge` of shape (n_rows,
+    n_factors) what is added to each one's diagonal, `system` a square scratch matrix.
+    """
+    n = out.shape[1]
+    for row in range(lo, hi):
+        x = out[row]
+        x[:] = 0
+        if indptr[row] == indptr[row + 1]:
+            continue
+        for i in range(n):
+            for j in range(i + 1):
+                system[i, j] = gram[i, j]
+            system[i, i] += ridge[row, i]
+        for t in range(indptr[row], indptr[row + 1]):
+            vector = vectors[np.uint32(indices[t])]
+            weight, target = weights[t], targets[t]
+            for i in range(n):
+                scaled = weight * vector[i]
+                x[i] += target * vector[i]
+                line = system[i]
+                for j in range(i + 1):
+                    line[j] += scaled * vector[j]
+        _solve(system, x)

@@ -1,0 +1,257 @@
+"""Evaluations of candidates: one task a candidate and fold, in joblib's workers."""
+
+import signal
+import threading
+import time
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed, effective_n_jobs
+from sklearn.base import clone
+from sklearn.utils import _safe_indexing
+
+from sklearn_metarec._evaluate import evaluate_ranking
+from sklearn_metarec.base import BaseRecommender
+from sklearn_metarec.interactions import Interactions
+from sklearn.utils.validation import has_fit_parameter
+
+# How long after its limit a task that does not listen is killed with its worker.
+_GRACE = 2.0
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How a fitted candidate is scored; greater is better.
+
+    Attributes
+    ----------
+    metric : str or None
+        A ranking metric, `"rmse"`, or None where `scorer` says it all.
+    scorer : callable or None
+        A scikit-learn scorer.
+    """
+
+    metric: str | None = None
+    scorer: Any = None
+
+    def values(self, model, X, y, sample_weight):
+        """Return (value of each user or row, their weights), or None and the score."""
+        if self.scorer is not None:
+            return None, float(self.scorer(model, X, y))
+        if self.metric == "rmse":
+            errors = (np.asarray(model.predict(X)) - y) ** 2
+            return -errors, sample_weight
+        scores = evaluate_ranking(
+            model, X, y, sample_weight, metrics=(self.metric,), per_user=True
+        )
+        return scores[self.metric], None
+
+    def mean(self, values, weights):
+        """Return the score of the values."""
+        if values is None:
+            return weights
+        if not len(values):
+            return np.nan
+        mean = float(np.average(values, weights=weights))
+        return -np.sqrt(-mean) if self.metric == "rmse" else mean
+
+
+@dataclass(frozen=True)
+class Data:
+    """A table in both its forms: as it came, and in codes.
+
+    Attributes
+    ----------
+    X : array-like or dataframe of shape (n, >= 2)
+        What other people's estimators and pipelines get.
+    coded : Interactions
+        What this package's own recommenders get: integers in place of the ids, in the
+        same order, so that the models are the same and nothing is encoded twice.
+    y, sample_weight : ndarray of shape (n,) or None
+        Targets and weights.
+    """
+
+    X: Any
+    coded: Interactions
+    y: np.ndarray | None
+    sample_weight: np.ndarray | None
+
+    def form_for(self, estimator):
+        """Return the form of the table that an estimator can be given."""
+        side_tables = ("item_features", "user_features")
+        plain = isinstance(estimator, BaseRecommender) and all(
+            getattr(estimator, name, None) is None for name in side_tables
+        )
+        return self.coded if plain else self.X
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an evaluation gave.
+
+    Attributes
+    ----------
+    score : float
+        NaN if it failed.
+    values : ndarray or None
+        One value a user or row, comparable between candidates.
+    fit_time, score_time : float
+        Seconds.
+    error : str or None
+        Why there is no score.
+    """
+
+    score: float = np.nan
+    values: np.ndarray | None = None
+    fit_time: float = 0.0
+    score_time: float = 0.0
+    error: str | None = None
+
+
+class _TimeIsUp(BaseException):
+    """Raised in an evaluation at its limit; no `except Exception` holds it up."""
+
+
+@contextmanager
+def _time_limit(seconds):
+    """Raise `_TimeIsUp` in the block after that many seconds, where that is possible.
+
+    Signals reach the main thread only, which is where a worker process runs its tasks.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    if seconds is None or not main or not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def stop(*_):
+        raise _TimeIsUp
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, max(seconds, 1e-3))
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def evaluate(estimator, table, y, sample_weight, train, test, measure, limit):
+    """Fit an estimator on some rows and measure it on others; never raises.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Not fitted; a clone is.
+    table : table
+        The form of the table that it takes.
+    y, sample_weight : ndarray of shape (n,) or None
+        Targets and weights.
+    train, test : ndarray
+        Row positions.
+    measure : Measure
+        What to measure.
+    limit : float or None
+        Seconds after which to give up.
+
+    Returns
+    -------
+    outcome : Outcome
+        Score or error.
+    """
+    started = time.perf_counter()
+    try:
+        with _time_limit(limit), warnings.catch_warnings():
+            # What a candidate has to say of a sample concerns nobody; its errors do.
+            warnings.simplefilter("ignore")
+            weights = _take(sample_weight, train)
+            model = clone(estimator)
+            options = {}
+            if weights is not None and has_fit_parameter(model, "sample_weight"):
+                options["sample_weight"] = weights
+            model.fit(_rows(table, train), _take(y, train), **options)
+            fitted = time.perf_counter()
+            values, weights = measure.values(
+                model, _rows(table, test), _take(y, test), _take(sample_weight, test)
+            )
+            score = measure.mean(values, weights)
+    except _TimeIsUp:
+        seconds = time.perf_counter() - started
+        return Outcome(fit_time=seconds, error=f"given up after {seconds:.1f} s")
+    except Exception as error:
+        seconds = time.perf_counter() - started
+        return Outcome(fit_time=seconds, error=f"{type(error).__name__}: {error}")
+    ended = time.perf_counter()
+    return Outcome(score, values, fitted - started, ended - fitted)
+
+
+def _take(values, rows):
+    return None if values is None else values[rows]
+
+
+def _rows(table, rows):
+    if isinstance(table, Interactions):
+        return table[rows]
+    return _safe_indexing(table, rows)
+
+
+def run_tasks(keys, make_task, *, n_jobs, seconds):
+    """Run tasks and yield (key, outcome) as they end.
+
+    A worker that dies takes the pool with it: what was running then is tried once
+    more, each alone, so that only the task that kills its worker is lost.
+
+    Parameters
+    ----------
+    keys : list
+        One a task, in the order in which they should start.
+    make_task : callable
+        From key to the arguments of :func:`evaluate`, or None to leave the task out.
+        Called when there is a free worker.
+    n_jobs : int or None
+        As in joblib, whose `parallel_config` decides on which machines.
+    seconds : callable
+        Returns the seconds that all tasks together may take from now on.
+    """
+    pending = list(keys)
+    while pending:
+        started: list[Any] = []
+        try:
+            for key, outcome in _parallel(
+                pending, make_task, started, n_jobs, seconds()
+            ):
+                pending.remove(key)
+                yield key, outcome
+            return
+        except Exception as error:
+            # A task catches its own errors, so this one is of the pool.
+            suspects = [key for key in started if key in pending]
+            pending = [key for key in pending if key not in suspects]
+            broken = f"{type(error).__name__}: the worker died or did not answer"
+        for key in suspects:
+            try:
+                yield from _parallel([key], make_task, [], n_jobs, seconds())
+            except Exception:
+                yield key, Outcome(error=broken)
+
+
+def _parallel(keys, make_task, started, n_jobs, seconds):
+    def tasks():
+        for key in list(keys):
+            task = make_task(key)
+            if task is not None:
+                started.append(key)
+                yield delayed(_keyed)(key, task)
+
+    timeout = None if np.isinf(seconds) else max(seconds, 0) + _GRACE
+    workers = Parallel(
+        n_jobs=n_jobs, batch_size=1, pre_dispatch=effective_n_jobs(n_jobs),
+        return_as="generator_unordered", timeout=timeout,
+    )  # fmt: skip
+    yield from workers(tasks())
+
+
+def _keyed(key, task):
+    return key, evaluate(*task)

@@ -1,0 +1,52 @@
+"""The configurations that a selection tries, best first."""
+
+from sklearn.model_selection import ParameterGrid
+
+from sklearn_metarec.dummy import PopularityRecommender
+from sklearn_metarec.factorization import IALS, MFRegressor
+from sklearn_metarec.linear_model import EASE, BiasRegressor
+from sklearn_metarec.neighbors import ItemKNN, UserKNN
+
+
+def default_candidates(task):
+    """Return the candidates of a task as (name, estimator, parameter space).
+
+    Ordered by hand, by how often a configuration wins on public data sets: a small
+    budget tries the first ones only.
+
+    Parameters
+    ----------
+    task : {"ranking", "rating"}
+        What is to be predicted.
+
+    Returns
+    -------
+    candidates : list of tuples
+        Fresh estimators.
+    """
+    if task == "rating":
+        return [
+            ("mf", MFRegressor(), {}),
+            ("bias", BiasRegressor(), {}),
+        ]
+    return [
+        ("ease", EASE(), {"regularization": [200.0, 1000.0, 50.0]}),
+        ("item_knn", ItemKNN(), {}),
+        ("ials", IALS(), {}),
+        ("user_knn", UserKNN(), {}),
+        ("popularity", PopularityRecommender(), {}),
+    ]
+
+
+def expand(candidates):
+    """Return all configurations: (name, estimator, params), in order of promise.
+
+    The first of every candidate come before the second of any, so that a small budget
+    meets them all.
+    """
+    grids = [
+        [(name, estimator, params) for params in ParameterGrid(space or {})]
+        for name, estimator, space in candidates
+    ]
+    longest = max(len(grid) for grid in grids)
+    return [grid[i] for i in range(longest) for grid in grids if i < len(grid)]

@@ -1,0 +1,80 @@
+"""A selection's results, in the form of scikit-learn's searches and as a frame."""
+
+import numpy as np
+
+
+def search_results(records, n_splits, error_score):
+    """Return `cv_results_`.
+
+    Parameters
+    ----------
+    records : list of Record
+        All configurations.
+    n_splits : int
+        The folds.
+    error_score : float
+        The score of what failed.
+
+    Returns
+    -------
+    results : dict of arrays
+        One entry a configuration.
+    """
+    names = sorted({name for record in records for name in record.params})
+    results = {
+        "candidate": np.array([r.name for r in records], dtype=object),
+        "params": [r.params for r in records],
+        "share": np.array([r.share for r in records]),
+        "status": np.array([r.status for r in records], dtype=object),
+        "error": np.array([r.error or "" for r in records], dtype=object),
+        "mean_fit_time": np.array([r.mean_time("fit_time") for r in records]),
+        "mean_score_time": np.array([r.mean_time("score_time") for r in records]),
+    }
+    for name in names:
+        values = np.ma.masked_all(len(records), dtype=object)
+        for record in records:
+            if name in record.params:
+                values[record.place] = record.params[name]
+        results[f"param_{name}"] = values
+    scores = np.full((len(records), n_splits), np.nan)
+    for record in records:
+        if record.status == "failed":
+            scores[record.place] = error_score
+        for fold, outcome in record.outcomes.items():
+            scores[record.place, fold] = outcome.score
+    for fold in range(n_splits):
+        results[f"split{fold}_test_score"] = scores[:, fold]
+    results["mean_test_score"] = scores.mean(axis=1) if n_splits else scores.sum(axis=1)
+    results["std_test_score"] = scores.std(axis=1) if n_splits else scores.sum(axis=1)
+    results["rank_test_score"] = _ranks(results)
+    return results
+
+
+def _ranks(results):
+    """Rank by the share measured on, then by score; what has no score comes last."""
+    score = np.nan_to_num(results["mean_test_score"], nan=-np.inf)
+    order = np.lexsort((-score, -results["share"]))
+    ranks = np.empty(len(order), dtype=np.int32)
+    ranks[order] = np.arange(1, len(order) + 1)
+    return ranks
+
+
+def leaderboard(results):
+    """Return `cv_results_` as a DataFrame, best first."""
+    import pandas as pd
+
+    frame = pd.DataFrame(
+        {
+            "rank": results["rank_test_score"],
+            "candidate": results["candidate"],
+            "params": results["params"],
+            "score": results["mean_test_score"],
+            "std": results["std_test_score"],
+            "share": results["share"],
+            "fit_time": results["mean_fit_time"],
+            "score_time": results["mean_score_time"],
+            "status": results["status"],
+            "error": results["error"],
+        }
+    )
+    return frame.sort_values("rank", ignore_index=True)

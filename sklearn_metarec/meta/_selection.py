@@ -1,0 +1,214 @@
+"""One selection under way: which configurations ran, on how much, with what result."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from sklearn_metarec.meta import _race
+from sklearn_metarec.meta._evaluation import run_tasks
+
+# How a fit's time grows with the share of users it sees, at the worst: more users
+# bring more items, too.
+_COST_EXPONENT = 1.5
+
+
+@dataclass
+class Record:
+    """What became of one configuration.
+
+    Attributes
+    ----------
+    name : str
+        The candidate.
+    estimator : estimator
+        With its parameters set, not fitted.
+    params : dict
+        What was set.
+    place : int
+        Its place in the portfolio.
+    status : str
+        "not run", "ran", "out" (of the race), "failed" or "skipped" (no time left).
+    error : str or None
+        Why it failed or was skipped.
+    share : float
+        The largest share of users it was measured on, 0 at first.
+    outcomes : dict
+        Its outcomes on that share, by fold.
+    """
+
+    name: str
+    estimator: Any
+    params: dict
+    place: int
+    status: str = "not run"
+    error: str | None = None
+    share: float = 0.0
+    outcomes: dict = field(default_factory=dict)
+
+    @property
+    def score(self):
+        """The mean over folds; NaN if none ran."""
+        scores = [outcome.score for outcome in self.outcomes.values()]
+        return float(np.mean(scores)) if scores else np.nan
+
+    @property
+    def values(self):
+        """The values of all folds' users, or None."""
+        parts = [self.outcomes[fold].values for fold in sorted(self.outcomes)]
+        if not parts or any(part is None for part in parts):
+            return None
+        return np.concatenate(parts)
+
+    def mean_time(self, which):
+        """Return the mean seconds of `fit_time` or `score_time` over the folds."""
+        times = [getattr(outcome, which) for outcome in self.outcomes.values()]
+        return float(np.mean(times)) if times else np.nan
+
+    def predicted_cost(self, share):
+        """Return (seconds of an evaluation, of its fit) on a share, None if unknown."""
+        if not self.outcomes:
+            return None, 0.0
+        growth = max(share / self.share, 1.0) ** _COST_EXPONENT
+        fit = self.mean_time("fit_time") * growth
+        return fit + self.mean_time("score_time") * growth, fit
+
+
+class Selection:
+    """A race of configurations over growing shares of the users.
+
+    Parameters
+    ----------
+    records : list of Record
+        The configurations, best first.
+    data : Data
+        The table.
+    folds : list of (train, test)
+        Row positions.
+    measure : Measure
+        What is measured.
+    clock : Clock
+        The seconds there are.
+    n_jobs : int or None
+        As in joblib.
+    rng : RandomState
+        Draws the users of the samples.
+    report : callable
+        Takes a line of progress.
+
+    Attributes
+    ----------
+    exhausted : bool
+        Whether the budget cut the race short.
+    """
+
+    def __init__(self, records, data, folds, measure, clock, n_jobs, rng, report):
+        self.records = records
+        self.data = data
+        self.folds = folds
+        self.measure = measure
+        self.clock = clock
+        self.n_jobs = n_jobs
+        self.report = report
+        self.exhausted = False
+        self._order = rng.permutation(len(data.coded.users))
+
+    def run(self, plan, evaluations):
+        """Race over the shares of the plan, as far as the budget goes."""
+        n_configs, n_folds, plan = _race.affordable(
+            len(self.records), len(self.folds), plan, evaluations
+        )
+        for record in self.records[n_configs:]:
+            self._skip(record, "more evaluations than the budget has")
+        self.folds = self.folds[:n_folds]
+        runners = self.records[:n_configs]
+        for share in plan:
+            self._run_share(runners, share)
+            finished = [r for r in runners if r.share == share and r.status == "ran"]
+            if share == plan[-1] or not finished:
+                return
+            runners = self._leaders(finished)
+            for record in finished:
+                if record not in runners:
+                    record.status = "out"
+            if len(runners) == 1 and runners[0].score > -np.inf:
+                return  # decided
+
+    def best(self):
+        """Return the record with the best score on the largest share, or None."""
+        ran = [r for r in self.records if r.outcomes and np.isfinite(r.score)]
+        if not ran:
+            return None
+        return max(ran, key=lambda r: (r.share, r.score, -r.place))
+
+    def _leaders(self, finished):
+        by_place = {record.place: record for record in finished}
+        places = _race.survivors(
+            {place: record.score for place, record in by_place.items()},
+            {place: record.values for place, record in by_place.items()},
+            {place: place for place in by_place},
+        )
+        return [by_place[place] for place in places]
+
+    def _run_share(self, runners, share):
+        folds = [self._sample(train, test, share) for train, test in self.folds]
+        by_place = {record.place: record for record in runners}
+        keys = [(r.place, fold) for r in runners for fold in range(len(folds))]
+        gathered = {record.place: {} for record in runners}
+
+        def make_task(key):
+            record = by_place[key[0]]
+            if record.status in ("failed", "skipped"):
+                return None
+            cost, refit = record.predicted_cost(share)
+            if not self.clock.allows(cost or 0.0, refit):
+                needed = f"needs some {cost:.1f} s" if cost else "not started"
+                self._skip(record, f"{needed}, {max(self.clock.left, 0):.1f} s left")
+                return None
+            table = self.data.form_for(record.estimator)
+            return (
+                record.estimator, table, self.data.y, self.data.sample_weight,
+                *folds[key[1]], self.measure, self.clock.limit(cost),
+            )  # fmt: skip
+
+        running = run_tasks(
+            keys, make_task, n_jobs=self.n_jobs, seconds=lambda: self.clock.left
+        )
+        for (place, fold), outcome in running:
+            record = by_place[place]
+            if outcome.error is None and not np.isfinite(outcome.score):
+                outcome_error = "the score is not a number"
+            else:
+                outcome_error = outcome.error
+            if outcome_error is not None:
+                record.status, record.error = "failed", outcome_error
+                self.report(f"{record.name}: {outcome_error}")
+                continue
+            gathered[place][fold] = outcome
+            if len(gathered[place]) == len(folds) and record.status != "failed":
+                record.outcomes, record.share = gathered[place], share
+                record.status = "ran"
+                self._note_refit(record)
+                self.report(
+                    f"{record.name} {record.params or ''} on {share:.0%} of the users: "
+                    f"{record.score:.4f} in {record.mean_time('fit_time'):.2f} s"
+                )
+
+    def _note_refit(self, record):
+        """Keep back what a refit of the leader takes: all rows, not a fold's."""
+        if self.clock.seconds is not None and self.best() is record:
+            self.clock.reserve = 1.5 * record.predicted_cost(1.0)[1]
+
+    def _skip(self, record, reason):
+        record.status, record.error = "skipped", reason
+        self.exhausted = True
+        self.report(f"{record.name} {record.params or ''}: skipped, {reason}")
+
+    def _sample(self, train, test, share):
+        if share == 1:
+            return train, test
+        n_users = len(self._order)
+        chosen = np.zeros(n_users, dtype=bool)
+        chosen[self._order[: max(int(share * n_users), 1)]] = True
+        rows = self.data.coded.rows
+        return train[chosen[rows[train]]], test[chosen[rows[test]]]

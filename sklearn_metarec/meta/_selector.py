@@ -1,0 +1,560 @@
+"""MetaSelector: choose the recommender for the data at hand."""
+
+import sys
+import time
+import warnings
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.metrics import get_scorer
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
+
+from sklearn_metarec._vocabulary import Vocabulary
+from sklearn_metarec.interactions import Interactions, encode_interactions
+from sklearn_metarec.meta import _race
+from sklearn_metarec.meta._budget import Clock, parse_budget
+from sklearn_metarec.meta._evaluation import Data, Measure
+from sklearn_metarec.meta._portfolio import default_candidates, expand
+from sklearn_metarec.meta._results import leaderboard, search_results
+from sklearn_metarec.meta._selection import Record, Selection
+from sklearn_metarec.metrics import parse_metric
+from sklearn_metarec.model_selection import (
+    PerUserShuffleSplit,
+    TemporalSplit,
+    WarmKFold,
+)
+from sklearn_metarec.utils._sklearn import (
+    HasMethods,
+    StrOptions,
+    available_if,
+    check_random_state,
+    check_sample_weight,
+    column_or_1d,
+    fit_context,
+    validate_data,
+)
+
+_TEST_SIZE = 0.2
+
+
+def _best_has(method):
+    def check(self):
+        if hasattr(self, "best_estimator_"):
+            return hasattr(self.best_estimator_, method)
+        candidates = self.candidates or default_candidates(self.task)
+        return any(hasattr(estimator, method) for _, estimator, _ in candidates)
+
+    return available_if(check)
+
+
+class MetaSelector(MetaEstimatorMixin, BaseEstimator):
+    """Choose among recommenders and their settings by an honest comparison.
+
+    The configurations race on a held-out part of the table, first on a sample of the
+    users and then on growing ones; those that are behind for sure, by a paired test
+    over the users, run no further. The best is fitted on all rows, and the selector
+    then behaves as that recommender.
+
+    Ids are encoded once for all of this package's recommenders; other estimators and
+    pipelines get the table as it is.
+
+    Parameters
+    ----------
+    candidates : list of (str, estimator, dict), default=None
+        Name, estimator and parameter grid (as of `GridSearchCV`; `{}` for none). For
+        ranking the estimator needs `recommend`, for rating `predict`. The order is
+        that of promise: a small budget tries the first ones. By default a portfolio
+        ordered by hand.
+    task : {"ranking", "rating"}, default="ranking"
+        Whether to say what comes next or how much it will be liked.
+    scoring : str or callable, default=None
+        A ranking metric ("ndcg@10", the default for ranking), the name of a
+        scikit-learn scorer, or a scorer; greater is better. By default rating models
+        are compared by root mean squared error.
+    cv : int, splitter or iterable, default=None
+        An int: that many folds of `WarmKFold`. By default one split: the last fifth
+        in time where the table has a time column, else a random fifth of each user's
+        pairs.
+    budget : str or int, default=None
+        A ceiling: seconds ("60s", "5min", "1h"), with the start of workers and the
+        refit counted, or a number of evaluations (one fit on one fold). Without one,
+        the whole plan runs.
+    refit : bool, default=True
+        Whether to fit the best configuration on all rows.
+    n_jobs : int, default=None
+        Evaluations at a time, in joblib's workers. The choice does not depend on it
+        unless seconds run out.
+    error_score : "raise" or float, default=nan
+        The score of a candidate that fails; "raise" ends the selection.
+    random_state : int, RandomState or None, default=None
+        Draws the split, the samples, and the seeds of candidates that have none.
+    verbose : int, default=0
+        Above 0, a line for each step is written to the standard error stream.
+
+    Attributes
+    ----------
+    best_estimator_ : estimator
+        The chosen recommender, fitted on all rows with the caller's ids.
+    best_params_ : dict
+        Its parameters.
+    best_name_ : str
+        Its candidate's name.
+    best_score_ : float
+        Its score in the comparison: the winner's of many, so a little too good.
+    best_index_ : int
+        Its place in `cv_results_`.
+    cv_results_ : dict of arrays
+        One entry a configuration, as of `GridSearchCV`; in addition `candidate`,
+        `share` (of the users it was measured on), `status` and `error`.
+    leaderboard_ : DataFrame
+        The same, best first.
+    budget_exhausted_ : bool
+        Whether the budget cut the plan short.
+    n_splits_ : int
+        The folds of the comparison.
+    refit_time_ : float
+        Seconds of the final fit.
+    n_features_in_ : int
+        Columns of the table of the fit.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, where they have some.
+
+    See Also
+    --------
+    sklearn.model_selection.GridSearchCV : Searches the settings of one estimator.
+
+    Notes
+    -----
+    A table in which no user has two pairs cannot be divided; then the first
+    configuration is fitted, with a warning.
+
+    The name is also that of a different method: M. Luo et al. (2020), MetaSelector:
+    Meta-learning for recommendation with user-level adaptive model selection, WWW,
+    arXiv:2001.10378.
+
+    References
+    ----------
+    O. Maron and A. Moore (1997). The racing algorithm: Model selection for lazy
+    learners. Artificial Intelligence Review 11.
+
+    Examples
+    --------
+    >>> from sklearn_metarec import MetaSelector
+    >>> from sklearn_metarec.datasets import make_interactions
+    >>> X, y = make_interactions(200, 50, 3000, random_state=0)
+    >>> selector = MetaSelector(budget=5, random_state=0).fit(X, y)
+    >>> items, scores = selector.recommend(X[:2, 0], k=3)
+    >>> items.shape
+    (2, 3)
+    """
+
+    _parameter_constraints = {
+        "candidates": [list, None],
+        "task": [StrOptions({"ranking", "rating"})],
+        "scoring": [str, callable, None],
+        "cv": ["cv_object"],
+        "budget": [str, Integral, None],
+        "refit": ["boolean"],
+        "n_jobs": [Integral, None],
+        "error_score": [StrOptions({"raise"}), "missing_values", float, int],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self, candidates=None, *, task="ranking", scoring=None, cv=None, budget=None,
+        refit=True, n_jobs=None, error_score=np.nan, random_state=None, verbose=0,
+    ):  # fmt: skip
+        self.candidates = candidates
+        self.task = task
+        self.scoring = scoring
+        self.cv = cv
+        self.budget = budget
+        self.refit = refit
+        self.n_jobs = n_jobs
+        self.error_score = error_score
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def __sklearn_tags__(self):
+        rating = self.task == "rating"
+        model = default_candidates("rating" if rating else "ranking")[0][1]
+        tags = model.__sklearn_tags__()
+        tags.input_tags.sparse = False
+        return tags
+
+    # Nested parameters are those of several estimators with validators of their own.
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None, sample_weight=None):
+        """Compare the candidates and fit the best.
+
+        Parameters
+        ----------
+        X : array-like or dataframe of shape (n, >= 2)
+            One row an interaction.
+        y : array-like of shape (n,), default=None
+            Strengths or ratings.
+        sample_weight : array-like of shape (n,), default=None
+            Weights; rows of weight 0 count as absent.
+
+        Returns
+        -------
+        self : object
+            The fitted selector.
+
+        Raises
+        ------
+        ValueError
+            If the input is invalid, or every candidate failed.
+        """
+        seconds, evaluations = parse_budget(self.budget)
+        clock = Clock(seconds)
+        rng = check_random_state(self.random_state)
+        records = self._records(rng)
+        validate_data(self, X, skip_check_array=True)
+        data = self._read(X, y, sample_weight)
+        measure = self._measure()
+        folds = self._folds(data, rng)
+        selection = Selection(
+            records, data, folds, measure, clock, self.n_jobs, rng, self._report
+        )
+        if folds:
+            plan = _race.shares(len(data.coded))
+            selection.run(plan, evaluations)
+            self._check_errors(records)
+        self._set_results(selection, records)
+        if self.refit:
+            self._refit(records[self.best_index_], X, y, sample_weight, clock)
+        return self
+
+    def _records(self, rng):
+        candidates = self.candidates
+        if candidates is None:
+            candidates = default_candidates(self.task)
+        _check_candidates(candidates, self.task)
+        seed = int(rng.randint(np.iinfo(np.int32).max))
+        records = []
+        for place, (name, estimator, params) in enumerate(expand(candidates)):
+            model = clone(estimator).set_params(**params)
+            records.append(Record(name, _seeded(model, seed), params, place))
+        return records
+
+    def _read(self, X, y, sample_weight):
+        coded = encode_interactions(X)
+        check_consistent_length(coded, y, sample_weight)
+        if y is not None:
+            y = column_or_1d(y, dtype=np.float64)
+        if self.task == "rating" and y is None:
+            raise ValueError(
+                "This MetaSelector requires y to be passed, but the target y is None: "
+                "task='rating' needs the ratings."
+            )
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(
+                sample_weight, X, dtype=np.float64, ensure_non_negative=True
+            )
+        # Integers in the order of the ids give the same models, and cost nothing to
+        # encode again or to send to a worker.
+        users = Vocabulary(np.arange(len(coded.users)))
+        items = Vocabulary(np.arange(len(coded.items)))
+        plain = Interactions(
+            users, items, coded.rows, coded.cols, coded.time, coded.n_columns
+        )
+        return Data(X, plain, y, sample_weight)
+
+    def _measure(self):
+        scoring = self.scoring
+        if scoring is None:
+            scoring = "ndcg@10" if self.task == "ranking" else "rmse"
+        if scoring == "rmse":
+            return Measure("rmse")
+        if isinstance(scoring, str):
+            try:
+                parse_metric(scoring)
+            except ValueError:
+                return Measure(scorer=get_scorer(scoring))
+            return Measure(scoring)
+        return Measure(scorer=scoring)
+
+    def _folds(self, data, rng):
+        """Return the folds, none where the table cannot be divided."""
+        present = np.arange(len(data.coded))
+        if data.sample_weight is not None:
+            present = np.flatnonzero(data.sample_weight > 0)
+        table = data.coded[present]
+        seed = int(rng.randint(np.iinfo(np.int32).max))
+        splitter = self.cv
+        if splitter is None and table.time is not None:
+            splitter = TemporalSplit(test_size=_TEST_SIZE)
+        elif splitter is None:
+            splitter = PerUserShuffleSplit(test_size=_TEST_SIZE, random_state=seed)
+        elif isinstance(splitter, Integral):
+            splitter = WarmKFold(splitter, random_state=seed)
+        if not hasattr(splitter, "split"):
+            return [(np.asarray(a), np.asarray(b)) for a, b in splitter]
+        try:
+            parts = list(splitter.split(table, _take(data.y, present)))
+        except ValueError as error:
+            if self.cv is not None:
+                raise
+            warnings.warn(
+                f"The table cannot be divided to compare models on it ({error}): "
+                "fitting the first candidate without a comparison.",
+                UserWarning,
+                stacklevel=3,
+            )
+            return []
+        return [(present[train], present[test]) for train, test in parts]
+
+    def _check_errors(self, records):
+        failed = [record for record in records if record.status == "failed"]
+        if failed and self.error_score == "raise":
+            raise ValueError(f"Candidate {failed[0].name} failed: {failed[0].error}")
+        if len(failed) == len(records):
+            reasons = "; ".join(f"{r.name}: {r.error}" for r in failed[:5])
+            raise ValueError(f"All {len(failed)} candidates failed. {reasons}")
+
+    def _set_results(self, selection, records):
+        best = selection.best() or next(r for r in records if r.status != "failed")
+        error_score = np.nan if self.error_score == "raise" else self.error_score
+        self.n_splits_ = len(selection.folds)
+        self.budget_exhausted_ = selection.exhausted
+        self.cv_results_ = search_results(records, self.n_splits_, error_score)
+        self.best_index_ = best.place
+        self.best_name_, self.best_params_ = best.name, best.params
+        self.best_score_ = best.score
+
+    def _refit(self, record, X, y, sample_weight, clock):
+        self._report(f"fitting {record.name} {record.params or ''} on all rows")
+        started = time.perf_counter()
+        options = {} if sample_weight is None else {"sample_weight": sample_weight}
+        self.best_estimator_ = clone(record.estimator).fit(X, y, **options)
+        self.refit_time_ = time.perf_counter() - started
+        self._report(f"done after {clock.elapsed:.1f} s")
+
+    def _report(self, line):
+        if self.verbose:
+            sys.stderr.write(f"[MetaSelector] {line}\n")
+
+    @property
+    def leaderboard_(self):
+        """The configurations, best first, as a DataFrame."""
+        check_is_fitted(self, "cv_results_")
+        return leaderboard(self.cv_results_)
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "best_estimator_" if self.refit else "cv_results_")
+
+    # ------------------------------------------------- the chosen model's verbs
+
+    @property
+    def users_(self):
+        """The chosen recommender's user ids."""
+        return self.best_estimator_.users_
+
+    @property
+    def items_(self):
+        """The chosen recommender's item ids."""
+        return self.best_estimator_.items_
+
+    def _best(self):
+        check_is_fitted(self)
+        if not self.refit:
+            raise AttributeError(
+                "This MetaSelector was made with refit=False: there is no fitted "
+                "recommender. Fit one with best_params_, or set refit=True."
+            )
+        return self.best_estimator_
+
+    @_best_has("predict")
+    def predict(self, X):
+        """Return one score a row, by the chosen recommender.
+
+        Parameters
+        ----------
+        X : array-like or dataframe of shape (n, >= 2)
+            User and item of each row.
+
+        Returns
+        -------
+        scores : ndarray of shape (n,)
+            Scores or ratings.
+        """
+        return self._best().predict(X)
+
+    @_best_has("recommend")
+    def recommend(self, users=None, k=10, **options):
+        """Return the best items of each user, by the chosen recommender.
+
+        Parameters
+        ----------
+        users : array-like of shape (n_users,), default=None
+            User ids; all users of the fit by default.
+        k : int, default=10
+            How many items each user gets.
+        **options : dict
+            As of the recommender's own `recommend`.
+
+        Returns
+        -------
+        items : ndarray of shape (n_users, k)
+            Item ids, best first.
+        scores : ndarray of shape (n_users, k)
+            Their scores; -inf where there is no item.
+        """
+        return self._best().recommend(users, k, **options)
+
+    @_best_has("similar_items")
+    def similar_items(self, items, k=10):
+        """Return the items most similar to each of some items.
+
+        Parameters
+        ----------
+        items : array-like of shape (n,)
+            Item ids.
+        k : int, default=10
+            How many.
+
+        Returns
+        -------
+        similar : ndarray of shape (n, k)
+            Item ids, most similar first.
+        scores : ndarray of shape (n, k)
+            Similarities; -inf where there is no further item.
+        """
+        return self._best().similar_items(items, k)
+
+    @_best_has("similar_users")
+    def similar_users(self, users, k=10):
+        """Return the users most similar to each of some users.
+
+        Parameters
+        ----------
+        users : array-like of shape (n,)
+            User ids.
+        k : int, default=10
+            How many.
+
+        Returns
+        -------
+        similar : ndarray of shape (n, k)
+            User ids, most similar first.
+        scores : ndarray of shape (n, k)
+            Similarities; -inf where there is no further user.
+        """
+        return self._best().similar_users(users, k)
+
+    @_best_has("explain")
+    def explain(self, user, item, *, history=None):
+        """Return what made the score of an item for a user.
+
+        Parameters
+        ----------
+        user, item : id
+            A user and an item.
+        history : table or tuple (table, y), default=None
+            Rows of the user for this call only.
+
+        Returns
+        -------
+        explanation : Bunch
+            As of the chosen recommender.
+        """
+        return self._best().explain(user, item, history=history)
+
+    @_best_has("seen_pairs")
+    def seen_pairs(self, users, items):
+        """Tell which pairs the chosen recommender was fitted on.
+
+        Parameters
+        ----------
+        users, items : array-like of shape (n,)
+            Ids, known or not.
+
+        Returns
+        -------
+        seen : ndarray of shape (n,), dtype=bool
+            Whether each pair was in the fit.
+        """
+        return self._best().seen_pairs(users, items)
+
+    @_best_has("partial_fit")
+    def partial_fit(self, X, y=None, sample_weight=None):
+        """Update the chosen recommender; select first, if not fitted yet.
+
+        Parameters
+        ----------
+        X : array-like or dataframe of shape (n, >= 2)
+            The new rows.
+        y : array-like of shape (n,), default=None
+            Strengths or ratings.
+        sample_weight : array-like of shape (n,), default=None
+            Weights.
+
+        Returns
+        -------
+        self : object
+            The updated selector; the choice stands.
+        """
+        if not self.__sklearn_is_fitted__():
+            return self.fit(X, y, sample_weight)
+        self._best().partial_fit(X, y, sample_weight)
+        return self
+
+    def score(self, X, y=None, sample_weight=None):
+        """Return the score of the chosen recommender, by the metric of the selection.
+
+        Parameters
+        ----------
+        X : array-like or dataframe of shape (n, >= 2)
+            Test rows.
+        y : array-like of shape (n,), default=None
+            Strengths or ratings.
+        sample_weight : array-like of shape (n,), default=None
+            Weights.
+
+        Returns
+        -------
+        score : float
+            Greater is better.
+        """
+        best = self._best()
+        measure = self._measure()
+        if measure.scorer is None and measure.metric != "rmse":
+            return evaluate_ranking(
+                best, X, y, sample_weight, metrics=(measure.metric,)
+            )[measure.metric]
+        return measure.mean(*measure.values(best, X, y, sample_weight))
+
+
+def _check_candidates(candidates, task):
+    verb = "recommend" if task == "ranking" else "predict"
+    for candidate in candidates:
+        if not isinstance(candidate, tuple | list) or len(candidate) != 3:
+            raise ValueError(
+                "candidates must be triples (name, estimator, parameter grid), got "
+                f"{candidate!r}."
+            )
+        name, estimator, _ = candidate
+        if not hasattr(estimator, verb):
+            raise ValueError(
+                f"Candidate {name!r} has no method {verb}, which task={task!r} needs: "
+                f"{estimator!r}."
+            )
+    if not candidates:
+        raise ValueError("candidates is empty: pass at least one, or None.")
+
+
+def _seeded(estimator, seed):
+    """Give a seed to each `random_state` that has none, so that a selection repeats."""
+    unset = [
+        name
+        for name, value in estimator.get_params().items()
+        if value is None and name.rsplit("__", 1)[-1] == "random_state"
+    ]
+    return estimator.set_params(**dict.fromkeys(unset, seed))
+
+
+def _take(values, rows):
+    return None if values is None else values[rows]

@@ -1,0 +1,281 @@
+"""A pipeline whose last step recommends."""
+
+from sklearn.pipeline import Pipeline
+from sklearn.utils import Bunch
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_metarec import _unwrap
+from sklearn_metarec._vocabulary import encode_ids
+from sklearn_metarec.interactions import has_named_columns, read_table
+from sklearn_metarec.utils._sklearn import available_if, name_estimators
+
+__all__ = ["RecommenderPipeline", "make_recommender_pipeline"]
+
+
+def _final_has(method):
+    def check(self):
+        getattr(self._final_estimator, method)  # says what is missing
+        return True
+
+    return available_if(check)
+
+
+class RecommenderPipeline(Pipeline):
+    """A scikit-learn pipeline whose last step is a recommender.
+
+    Everything a `Pipeline` does, and the recommender's verbs on top. Given a dataframe,
+    its steps pass dataframes on, so that the recommender finds user and item by name
+    behind a ColumnTransformer. Ids are the caller's throughout: a step that recodes
+    them, such as `IdEncoder`, is undone in what comes back.
+
+    Parameters
+    ----------
+    steps : list of (str, estimator)
+        Names and steps, the recommender last.
+    transform_input : list of str, default=None
+        As in `Pipeline`.
+    memory : str or object with the joblib.Memory interface, default=None
+        As in `Pipeline`.
+    verbose : bool, default=False
+        As in `Pipeline`.
+
+    Attributes
+    ----------
+    named_steps : Bunch
+        The steps by name.
+    users_ : ndarray of shape (n_users,)
+        User ids, as the caller knows them.
+    items_ : ndarray of shape (n_items,)
+        Item ids, as the caller knows them.
+
+    See Also
+    --------
+    make_recommender_pipeline : Names the steps itself.
+
+    Examples
+    --------
+    >>> from sklearn_metarec import EASE, RecommenderPipeline
+    >>> from sklearn_metarec.preprocessing import IdEncoder
+    >>> X = [["ann", "tea"], ["ann", "milk"], ["bob", "tea"], ["eva", "milk"]]
+    >>> model = RecommenderPipeline([("ids", IdEncoder()), ("ease", EASE(1.0))])
+    >>> items, scores = model.fit(X).recommend(["bob"], k=1)
+    >>> items.tolist()
+    [['milk']]
+    """
+
+    def fit(self, X, y=None, **params):
+        """Fit the steps, then the recommender.
+
+        Parameters
+        ----------
+        X : array-like or dataframe of shape (n, >= 2)
+            One row an interaction.
+        y : array-like of shape (n,), default=None
+            Strengths or ratings.
+        **params : dict
+            Fit parameters, as in `Pipeline`.
+
+        Returns
+        -------
+        self : object
+            The fitted pipeline.
+        """
+        if hasattr(X, "columns"):
+            for _, step in self.steps[:-1]:
+                if hasattr(step, "set_output"):
+                    step.set_output(transform="pandas")
+        super().fit(X, y, **params)
+        self._ids_lost = self._lost_ids(X)
+        return self
+
+    @property
+    def users_(self):
+        """User ids, as the caller knows them."""
+        return self._outer_ids("user")
+
+    @property
+    def items_(self):
+        """Item ids, as the caller knows them."""
+        return self._outer_ids("item")
+
+    def _outer_ids(self, side):
+        transformers, final = _unwrap.unwrap(self)
+        return _unwrap.decode_side(transformers, side, getattr(final, f"{side}s_"))
+
+    def _lost_ids(self, X):
+        """Return the side whose ids a step recoded in a way that cannot be undone."""
+        transformers, final = _unwrap.unwrap(self)
+        if not transformers or not hasattr(final, "users_"):
+            return None
+        table = read_table(X, warn=False)
+        for side, ids in (("user", table.user), ("item", table.item)):
+            raw = encode_ids(ids, side)[0].ids
+            inner = encode_ids(_unwrap.encode_side(transformers, side, raw))[0]
+            if (inner.lookup(getattr(final, f"{side}s_")) < 0).all():
+                return side
+        return None
+
+    def _check_ids(self):
+        check_is_fitted(self)
+        if getattr(self, "_ids_lost", None):
+            raise ValueError(
+                f"A step of this pipeline changes the {self._ids_lost} ids in a way "
+                "that cannot be undone, so that nobody could be recommended to by "
+                "name. Leave the id columns alone (remainder='passthrough'), or use "
+                "sklearn_metarec.preprocessing.IdEncoder."
+            )
+
+    @_final_has("recommend")
+    def recommend(self, users=None, k=10, **options):
+        """Return the best items of each user, in the caller's ids.
+
+        Parameters
+        ----------
+        users : array-like of shape (n_users,), default=None
+            User ids; all users of the fit by default.
+        k : int, default=10
+            How many items each user gets.
+        **options : dict
+            As of the last step's `recommend`.
+
+        Returns
+        -------
+        items : ndarray of shape (n_users, k)
+            Item ids, best first.
+        scores : ndarray of shape (n_users, k)
+            Their scores; -inf where there is no item.
+        """
+        self._check_ids()
+        return _unwrap.recommend(self, users, k, **options)
+
+    @_final_has("similar_items")
+    def similar_items(self, items, k=10):
+        """Return the items most similar to each of some items.
+
+        Parameters
+        ----------
+        items : array-like of shape (n,)
+            Item ids.
+        k : int, default=10
+            How many.
+
+        Returns
+        -------
+        similar : ndarray of shape (n, k)
+            Item ids, most similar first.
+        scores : ndarray of shape (n, k)
+            Similarities; -inf where there is no further item.
+        """
+        return self._similar("item", items, k)
+
+    @_final_has("similar_users")
+    def similar_users(self, users, k=10):
+        """Return the users most similar to each of some users.
+
+        Parameters
+        ----------
+        users : array-like of shape (n,)
+            User ids.
+        k : int, default=10
+            How many.
+
+        Returns
+        -------
+        similar : ndarray of shape (n, k)
+            User ids, most similar first.
+        scores : ndarray of shape (n, k)
+            Similarities; -inf where there is no further user.
+        """
+        return self._similar("user", users, k)
+
+    def _similar(self, side, ids, k):
+        self._check_ids()
+        transformers, final = _unwrap.unwrap(self)
+        ids = _unwrap.encode_side(transformers, side, ids)
+        similar, scores = getattr(final, f"similar_{side}s")(ids, k)
+        return _unwrap.decode_found(transformers, side, similar, scores), scores
+
+    @_final_has("explain")
+    def explain(self, user, item, *, history=None):
+        """Return what made the score of an item for a user.
+
+        Parameters
+        ----------
+        user, item : id
+            A user and an item.
+        history : table or tuple (table, y), default=None
+            Rows of the user for this call only.
+
+        Returns
+        -------
+        explanation : Bunch
+            As of the last step's `explain`, in the caller's ids.
+        """
+        self._check_ids()
+        transformers, final = _unwrap.unwrap(self)
+        user = _unwrap.encode_side(transformers, "user", [user])[0]
+        item = _unwrap.encode_side(transformers, "item", [item])[0]
+        options = _unwrap.encode_options(transformers, {"history": history})
+        reasons = final.explain(user, item, **options)
+        items = _unwrap.decode_side(transformers, "item", reasons.items)
+        return Bunch(**{**reasons, "items": items})
+
+    @_final_has("partial_fit")
+    def partial_fit(self, X, y=None, sample_weight=None):
+        """Update the recommender; the fitted steps before it stay as they are.
+
+        Parameters
+        ----------
+        X : array-like or dataframe of shape (n, >= 2)
+            The new rows.
+        y : array-like of shape (n,), default=None
+            Strengths or ratings.
+        sample_weight : array-like of shape (n,), default=None
+            Weights.
+
+        Returns
+        -------
+        self : object
+            The updated pipeline.
+        """
+        if not self.__sklearn_is_fitted__():
+            weights = {}
+            if sample_weight is not None:
+                weights[f"{self.steps[-1][0]}__sample_weight"] = sample_weight
+            return self.fit(X, y, **weights)
+        for _, _, step in self._iter(with_final=False):
+            X = step.transform(X)
+        self._final_estimator.partial_fit(X, y, sample_weight)
+        return self
+
+
+def make_recommender_pipeline(*steps, memory=None, transform_input=None, verbose=False):
+    """Make a :class:`RecommenderPipeline`, naming the steps by their classes.
+
+    Parameters
+    ----------
+    *steps : list of estimators
+        The steps, the recommender last.
+    memory : str or object with the joblib.Memory interface, default=None
+        As in `Pipeline`.
+    transform_input : list of str, default=None
+        As in `Pipeline`.
+    verbose : bool, default=False
+        As in `Pipeline`.
+
+    Returns
+    -------
+    pipeline : RecommenderPipeline
+        The pipeline, not fitted.
+
+    Examples
+    --------
+    >>> from sklearn_metarec import EASE, make_recommender_pipeline
+    >>> from sklearn_metarec.preprocessing import IdEncoder
+    >>> make_recommender_pipeline(IdEncoder(), EASE())
+    RecommenderPipeline(steps=[('idencoder', IdEncoder()), ('ease', EASE())])
+    """
+    named = name_estimators(steps)
+    return RecommenderPipeline(
+        named, memory=memory, transform_input=transform_input, verbose=verbose
+    )
