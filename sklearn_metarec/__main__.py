@@ -120,7 +120,7 @@ def _demonstrate(options):
     X, _ = _clean(data.data, data.target)
     chosen = _choose(X, None, "ranking", budget="20s", n_jobs=None, seed=0)
     model = _fit_on_all(chosen, X, None)
-    titles = data.items.set_index("item_id")["title"]
+    titles = data.item_features.set_index("item_id")["title"]
     _show_users(model, X, titles)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
-from sklearn.utils.validation import check_consistent_length
+from sklearn.utils.validation import assert_all_finite, check_consistent_length
 
 from sklearn_metarec._unwrap import (
     decode_side,
@@ -91,9 +91,9 @@ def evaluate_ranking(
     relevant = rows.table if rows.y is None else rows.table[rows.y > min_relevance]
     if not len(relevant):
         warnings.warn(
-            "No user has a relevant test row that was not in the fit: the ranking "
-            "metrics are NaN. Rows of the fit itself, as for the training scores of "
-            "cross-validation, are ranked with exclude_seen=False only.",
+            "No user has a relevant test row that was not in the fit, so the ranking "
+            "metrics are NaN. To measure the lists on rows of the fit itself, use "
+            "make_ranking_scorer(..., exclude_seen=False).",
             UndefinedMetricWarning,
             stacklevel=3,
         )
@@ -122,10 +122,8 @@ class _Rows:
     def __init__(self, table, y, weight):
         check_consistent_length(table, y, weight)
         self.table = table
-        self.y = None if y is None else column_or_1d(y, dtype=np.float64)
-        self.weight = weight
-        if weight is not None:
-            self.weight = column_or_1d(weight, dtype=np.float64)
+        self.y = None if y is None else _finite(y, "y")
+        self.weight = None if weight is None else _finite(weight, "sample_weight")
 
     def __getitem__(self, mask):
         if mask.all():
@@ -134,6 +132,36 @@ class _Rows:
             None if values is None else values[mask] for values in (self.y, self.weight)
         )
         return _Rows(self.table[mask], y, weight)
+
+
+def _finite(values, name):
+    values = column_or_1d(values, dtype=np.float64)
+    assert_all_finite(values, input_name=name)
+    return values
+
+
+def is_table_of_fit(estimator, table):
+    """Tell whether a table holds exactly the pairs that an estimator was fitted on.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted recommender, or a pipeline or search around one.
+    table : Interactions
+        The table; rows may repeat.
+
+    Returns
+    -------
+    same : bool
+        False also for an estimator that does not tell its pairs.
+    """
+    history = getattr(unwrap(estimator)[1], "history_", None)
+    if history is None or len(table) < history.nnz:
+        return False
+    ones = np.ones(len(table), dtype=np.float32)
+    shape = (len(table.users), len(table.items))
+    n_pairs = pair_matrix(table.rows, table.cols, ones, shape).nnz
+    return n_pairs == history.nnz and bool(_seen(estimator, table).all())
 
 
 def _seen(estimator, table):
@@ -179,7 +207,9 @@ def _facts_of_fit(estimator, table, metrics):
     if wanted & _NEED_N_ITEMS:
         facts |= _n_items(estimator)
     if wanted & _NEED_PAIRS:
-        facts["X_train"] = _fit_pairs(estimator, ", ".join(wanted & _NEED_PAIRS))
+        facts["X_train"] = _fit_pairs(
+            estimator, ", ".join(sorted(wanted & _NEED_PAIRS))
+        )
     yield others, facts
 
 

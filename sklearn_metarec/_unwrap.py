@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from sklearn_metarec._vocabulary import padded
+from sklearn_metarec._vocabulary import encode_ids, padded
+from sklearn_metarec.interactions import read_table
 
 _INNER = ("best_estimator_", "regressor_", "estimator_")
 
@@ -110,18 +111,37 @@ def recommend(estimator, users=None, k=10, **options):
     if not transformers:
         return final.recommend(users, k, **options)
     as_frame = options.pop("as_frame", False)
-    options = encode_options(transformers, options)
-    if users is None and options.get("history") is None:
-        users = final.users_
-    elif users is not None:
-        users = encode_side(transformers, "user", users)
-    if not as_frame:
-        items, scores = final.recommend(users, k, **options)
-        return decode_found(transformers, "item", items, scores), scores
-    frame = final.recommend(users, k, as_frame=True, **options)
-    for side, column in (("user", "user_id"), ("item", "item_id")):
-        frame[column] = decode_side(transformers, side, frame[column].to_numpy())
-    return frame
+    if users is None:
+        users = _all_users(transformers, final, options.get("history"))
+    asked = encode_side(transformers, "user", users)
+    items, scores = final.recommend(
+        asked, k, **encode_options(transformers, options)
+    )
+    items = decode_found(transformers, "item", items, scores)
+    return long_form(np.asarray(users), items, scores) if as_frame else (items, scores)
+
+
+def _all_users(transformers, final, history):
+    if history is None:
+        return decode_side(transformers, "user", final.users_)
+    table = read_table(history[0] if isinstance(history, tuple) else history)
+    return encode_ids(table.user)[0].ids
+
+
+def long_form(users, items, scores):
+    """Return lists as a DataFrame of user_id, item_id, rank and score."""
+    import pandas as pd
+
+    there = np.isfinite(scores)
+    n_users, k = scores.shape
+    user = np.repeat(np.arange(n_users), k)[there.ravel()]
+    ranks = np.tile(np.arange(1, k + 1), n_users)[there.ravel()]
+    return pd.DataFrame(
+        {
+            "user_id": users[user], "item_id": items[there], "rank": ranks,
+            "score": scores[there],
+        }
+    )  # fmt: skip
 
 
 def encode_options(transformers, options):
@@ -140,8 +160,6 @@ def encode_options(transformers, options):
         if np.ndim(ids) == 1:
             encoded[name] = encode_side(transformers, "item", ids)
         elif id_encoders(transformers, "user") or id_encoders(transformers, "item"):
-            from sklearn_metarec.interactions import read_table
-
             table = read_table(ids, warn=False)
             columns = [
                 encode_side(transformers, side, column)

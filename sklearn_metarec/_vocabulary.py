@@ -55,7 +55,8 @@ class Vocabulary:
                 whole = (column == np.floor(column)) & (np.abs(column) < 2**62)
                 codes = self._lookup_integers(np.where(whole, column, 0).astype("i8"))
                 return np.where(whole, codes, np.int32(-1))
-        if self.ids.dtype.kind == "f" and column.dtype.kind in "if":
+        kinds = self.ids.dtype.kind, column.dtype.kind
+        if len(self.ids) and kinds in (("f", "i"), ("f", "f"), ("M", "M")):
             return self._lookup_sorted(column)
         return self._lookup_objects(column)
 
@@ -95,7 +96,10 @@ class Vocabulary:
             index = self._index
         get = index.get
         if len(column) < 1024:
-            found = [get(id_, -1) for id_ in column.tolist()]
+            try:
+                found = [get(id_, -1) for id_ in column.tolist()]
+            except TypeError as error:
+                raise _unhashable(column) from error
             return np.array(found, dtype=np.int32)
         unique, codes = _factorize(column)
         mapping = np.array([get(id_, -1) for id_ in unique.tolist()], dtype=np.int32)
@@ -188,9 +192,9 @@ def as_id_column(values, name="id"):
         raise ValueError(f"Complex data not supported: {name} holds complex numbers.")
     elif kind in "US":
         column = column.astype(object)
-    if kind == "O" or kind == "M":
+    if kind in "OM":
         _check_present(column, name)
-    return column
+    return column.astype("datetime64[ns]") if kind == "M" else column
 
 
 def _to_numpy(values):
@@ -249,12 +253,16 @@ def _factorize(column):
     try:
         codes, unique = pd.factorize(column)
     except TypeError as error:
-        bad = next((v for v in column.tolist() if not _is_hashable(v)), None)
-        raise TypeError(
-            "An id argument must be a string or a number (any hashable value); "
-            f"got {bad!r} of type {type(bad).__name__}."
-        ) from error
+        raise _unhashable(column) from error
     return unique, codes.astype(np.int32)
+
+
+def _unhashable(column):
+    bad = next((v for v in column.tolist() if not _is_hashable(v)), None)
+    return TypeError(
+        "An id argument must be a string or a number (any hashable value); "
+        f"got {bad!r} of type {type(bad).__name__}."
+    )
 
 
 def _is_hashable(value):

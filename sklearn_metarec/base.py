@@ -8,16 +8,16 @@ score (`_contributions`), and what is similar (`_item_scorer`, `_user_scorer`).
 import warnings
 from contextlib import contextmanager
 from copy import copy
+from dataclasses import dataclass
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils import Bunch
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sklearn_metarec._evaluate import evaluate_ranking
 from sklearn_metarec._history import History, Profiles
 from sklearn_metarec._scoring import Filters, FixedScorer, WithFallback, rank
-from sklearn_metarec._unwrap import recommend
+from sklearn_metarec._unwrap import long_form, recommend
 from sklearn_metarec._vocabulary import encode_ids
 from sklearn_metarec.exceptions import ColdUsersWarning
 from sklearn_metarec.interactions import (
@@ -37,7 +37,7 @@ from sklearn_metarec.utils._sklearn import (
     validate_data,
 )
 
-__all__ = ["BaseRatingRecommender", "BaseRecommender", "recommend"]
+__all__ = ["BaseRatingRecommender", "BaseRecommender", "Explanation", "recommend"]
 
 # Parameters that hold a user's side table: passed by reference when cloned, since a
 # search clones its estimator once a fit.
@@ -46,6 +46,31 @@ _SIDE_TABLES = ("item_features", "user_features")
 
 def _has(*hooks):
     return available_if(lambda self: any(hasattr(self, hook) for hook in hooks))
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What made the score of an item for a user.
+
+    Attributes
+    ----------
+    score : float
+        What `predict` says.
+    baseline : float
+        The part that no item of the user made: a mean, a bias, popularity.
+    items : ndarray of shape (n,)
+        The user's items, the largest contribution first.
+    contributions : ndarray of shape (n,)
+        What each of them added.
+    exact : bool
+        Whether `baseline` and `contributions` add up to `score`.
+    """
+
+    score: float
+    baseline: float
+    items: np.ndarray
+    contributions: np.ndarray
+    exact: bool
 
 
 class BaseRecommender(BaseEstimator):
@@ -216,7 +241,7 @@ class BaseRecommender(BaseEstimator):
 
     def _check_columns(self, X, *, reset):
         """Check the number and names of columns, unless the names say it all."""
-        if getattr(X, "ndim", 2) != 2:
+        if getattr(X, "ndim", 2) != 2 or (isinstance(X, list | tuple) and not X):
             check_array(X, dtype=None)  # says what to do about it, and raises
         if reset or not has_named_columns(X):
             validate_data(self, X, reset=reset, skip_check_array=True)
@@ -318,8 +343,7 @@ class BaseRecommender(BaseEstimator):
             If `k` is below 1, or `context` has not one row a user.
         """
         check_is_fitted(self)
-        if not isinstance(k, int | np.integer) or k < 1:
-            raise ValueError(f"k must be an integer of at least 1, got {k!r}.")
+        _check_k(k)
         asked, codes, added = self._asked(users, history)
         if context is not None and len(context) != len(codes):
             raise ValueError(
@@ -335,7 +359,7 @@ class BaseRecommender(BaseEstimator):
             scorer, len(codes), n_items, int(k), filters, n_jobs=self.n_jobs
         )
         ids = self._items.decode(cols)
-        return _long_form(asked.ids, ids, scores) if as_frame else (ids, scores)
+        return long_form(asked.ids, ids, scores) if as_frame else (ids, scores)
 
     def _complete_scorer(self, profiles):
         """Return the model's scorer, with popularity for users it cannot tell."""
@@ -424,6 +448,11 @@ class BaseRecommender(BaseEstimator):
         """Return (mask over all items, None) or (None, items of each user)."""
         if items is None:
             return None, None
+        if isinstance(items, str | bytes) or not hasattr(items, "__len__"):
+            raise ValueError(
+                "items and exclude take a list of item ids or a table of pairs, got "
+                f"{items!r}. For one item pass [item]."
+            )
         n_items = len(self._items)
         if hasattr(items, "columns") or np.ndim(items) == 2:
             table = read_table(items, allow_empty=True, warn=False)
@@ -495,11 +524,8 @@ class BaseRecommender(BaseEstimator):
 
         Returns
         -------
-        explanation : Bunch
-            `score` is `baseline` plus the sum of `contributions`, where the model is
-            linear in the user's history; `exact` says whether it is. `items` are the
-            user's items and `contributions` what each added, largest first. Empty,
-            with all in `baseline`, where no item of the user had a part in it.
+        explanation : Explanation
+            The score and its parts.
         """
         check_is_fitted(self)
         _, codes, added = self._asked([user], history)
@@ -510,16 +536,11 @@ class BaseRecommender(BaseEstimator):
         score = float(scorer.pairs(zero, np.array([col], dtype=np.int32))[0])
         explained = hasattr(self, "_contributions") and col >= 0
         if not explained or (profiles.cold[0] and not isinstance(self, RegressorMixin)):
-            return Bunch(
-                score=score, baseline=score, items=self.items_[:0],
-                contributions=np.empty(0), exact=True,
-            )  # fmt: skip
+            return Explanation(score, score, self.items_[:0], np.empty(0), True)
         baseline, cols, contributions, exact = self._contributions(profiles, col)
         order = np.argsort(-contributions, kind="stable")
-        return Bunch(
-            score=score, baseline=float(baseline), items=self.items_[cols[order]],
-            contributions=contributions[order], exact=exact,
-        )  # fmt: skip
+        items = self.items_[cols[order]]
+        return Explanation(score, float(baseline), items, contributions[order], exact)
 
     def score(self, X, y=None, sample_weight=None):
         """Return the mean nDCG@10 of a test table.
@@ -594,6 +615,11 @@ def _check_users(users):
     return ids
 
 
+def _check_k(k):
+    if not isinstance(k, int | np.integer) or k < 1:
+        raise ValueError(f"k must be an integer of at least 1, got {k!r}.")
+
+
 def _read_rows(history):
     if history is None:
         return None, None
@@ -611,6 +637,12 @@ def _distinct(codes, n_codes):
 
 
 def _most_similar(vocabulary, ids, k, make_scorer):
+    _check_k(k)
+    if isinstance(ids, str | bytes) or np.ndim(ids) != 1:
+        raise ValueError(
+            "similar_items and similar_users take a list or 1-d array of ids, got "
+            f"{ids!r}. For one id pass [id]."
+        )
     codes = vocabulary.lookup(ids)
     known = np.flatnonzero(codes >= 0)
     n = len(known)
@@ -624,21 +656,6 @@ def _most_similar(vocabulary, ids, k, make_scorer):
             make_scorer(codes[known]), n, len(vocabulary), k, Filters(n, itself)
         )
     return vocabulary.decode(out), scores
-
-
-def _long_form(users, items, scores):
-    import pandas as pd
-
-    there = np.isfinite(scores)
-    n_users, k = scores.shape
-    user = np.repeat(np.arange(n_users), k)[there.ravel()]
-    ranks = np.tile(np.arange(1, k + 1), n_users)[there.ravel()]
-    return pd.DataFrame(
-        {
-            "user_id": users[user], "item_id": items[there], "rank": ranks,
-            "score": scores[there],
-        }
-    )  # fmt: skip
 
 
 @contextmanager

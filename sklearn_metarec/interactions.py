@@ -309,7 +309,8 @@ def _parse_times(values):
     if all(isinstance(value, int | float | np.number) for value in values.tolist()):
         return values.astype(np.float64)
     try:
-        return pd.to_datetime(values, format="ISO8601", utc=True).to_numpy()
+        times = pd.to_datetime(values, format="ISO8601", utc=True)
+        return times.tz_localize(None).to_numpy()
     except (ValueError, TypeError) as error:
         raise ValueError(
             f"timestamp holds a value that is no time: {error}. Use numbers, "

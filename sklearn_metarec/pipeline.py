@@ -1,7 +1,8 @@
 """A pipeline whose last step recommends."""
 
+from dataclasses import replace
+
 from sklearn.pipeline import Pipeline
-from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_metarec import _unwrap
@@ -208,7 +209,7 @@ class RecommenderPipeline(Pipeline):
 
         Returns
         -------
-        explanation : Bunch
+        explanation : Explanation
             As of the last step's `explain`, in the caller's ids.
         """
         self._check_ids()
@@ -218,7 +219,7 @@ class RecommenderPipeline(Pipeline):
         options = _unwrap.encode_options(transformers, {"history": history})
         reasons = final.explain(user, item, **options)
         items = _unwrap.decode_side(transformers, "item", reasons.items)
-        return Bunch(**{**reasons, "items": items})
+        return replace(reasons, items=items)
 
     @_final_has("partial_fit")
     def partial_fit(self, X, y=None, sample_weight=None):

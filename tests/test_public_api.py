@@ -13,18 +13,15 @@ import sklearn_metarec
 ROOT = Path(__file__).parent.parent
 
 
-def public_modules():
+def public_modules(package="sklearn_metarec"):
     """The modules that a user may import: no part of the name is private."""
-    names = [
-        module.name
-        for module in pkgutil.walk_packages(
-            sklearn_metarec.__path__, prefix="sklearn_metarec."
-        )
-    ]
-    return [
-        "sklearn_metarec",
-        *(name for name in names if not re.search(r"\._", name)),
-    ]
+    names = [package]
+    for info in pkgutil.iter_modules(importlib.import_module(package).__path__):
+        if info.name.startswith("_"):
+            continue
+        name = f"{package}.{info.name}"
+        names += public_modules(name) if info.ispkg else [name]
+    return names
 
 
 def public_objects():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from numpy import ndarray
 
 from sklearn_metarec._kernels._jit import jit
@@ -90,19 +91,21 @@ def _set_gains(
 ) -> int:
     """Enter the gains of a user, and sum up the best DCG of each length."""
     n_relevant = 0
-    ideal[0] = 0.0
+    best = 0.0
+    ideal[0] = best
     if row < 0:
         return n_relevant
-    for entry in range(indptr[row], indptr[row + 1]):
+    for entry in range(np.uint64(indptr[row]), np.uint64(indptr[row + 1])):
         code = indices[entry]
         gain = gains[entry] if len(gains) else 1.0
         if code >= 0:
             # Gains descend, so the first entry of a repeated pair is its largest.
-            if gain_of[code] > 0.0:
+            if gain_of[np.uint32(code)] != 0:
                 continue
-            gain_of[code] = gain
+            gain_of[np.uint32(code)] = gain
         if n_relevant < len(discount):
-            ideal[n_relevant + 1] = ideal[n_relevant] + gain * discount[n_relevant]
+            best += gain * discount[n_relevant]
+            ideal[n_relevant + 1] = best
         n_relevant += 1
     return n_relevant
 
@@ -112,9 +115,9 @@ def _reset_gains(row: int, indptr: ndarray, indices: ndarray, gain_of: ndarray) 
     """Leave the scratch as it was found."""
     if row < 0:
         return
-    for entry in range(indptr[row], indptr[row + 1]):
+    for entry in range(np.uint64(indptr[row]), np.uint64(indptr[row + 1])):
         if indices[entry] >= 0:
-            gain_of[indices[entry]] = 0.0
+            gain_of[np.uint32(indices[entry])] = 0
 
 
 @jit
@@ -142,14 +145,16 @@ def _scan_list(
             code = ranked[i, rank]
             if code != PADDING:
                 slots += 1
-            if code >= 0 and gain_of[code] > 0.0:
+            if code >= 0 and gain_of[np.uint32(code)] != 0:
                 hits += 1
-                dcg += gain_of[code] * discount[rank]
+                dcg += gain_of[np.uint32(code)] * discount[rank]
                 precision_sum += hits / (rank + 1)
                 negatives_above += slots - hits
                 if hits == 1:
                     reciprocal_rank = 1.0 / (rank + 1)
-                gain_of[code] = 0.0  # an item that is listed again is no second hit
+                gain_of[np.uint32(code)] = (
+                    0  # an item that is listed again is no second hit
+                )
                 if len(hit):
                     hit[i, rank] = 1
             rank += 1

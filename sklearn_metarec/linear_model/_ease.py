@@ -16,6 +16,9 @@ from sklearn_metarec.utils._sklearn import Interval, StrOptions
 # These weight a row without regard to the others, so that the Gram matrix can be
 # brought up to date from the changed rows alone.
 _ROWWISE = ("binary", "log", None)
+# Cholesky pivots smaller than this times the largest are mostly rounding error in
+# single precision, whose unit is 1.2e-7.
+_MIN_PIVOT = 1e-5
 
 
 class EASE(BaseRecommender):
@@ -126,8 +129,7 @@ class EASE(BaseRecommender):
 
     def _solve(self, gram):
         """Turn the Gram matrix, which is overwritten, into the item weights."""
-        gram[np.diag_indices_from(gram)] += np.float32(self.regularization)
-        inverse = _inverse(gram)
+        inverse = _regularized_inverse(gram, self.regularization)
         # B = I - P diag(1 / diag P), equation 8, in place; its diagonal is zero.
         inverse /= -np.diag(inverse).copy()
         np.fill_diagonal(inverse, 0)
@@ -145,19 +147,23 @@ class EASE(BaseRecommender):
         return TableScorer(self.item_weights_[:, cols].T)
 
 
-def _inverse(gram):
-    """Return the inverse of a positive definite matrix, which may be overwritten."""
+def _regularized_inverse(gram, regularization):
+    """Return the inverse of `gram + regularization I`; `gram` may be overwritten."""
+    diagonal = np.diag_indices_from(gram)
+    squares = gram[diagonal]
+    gram[diagonal] = squares + np.float32(regularization)
     # Cholesky in float32 takes a quarter of the time of a general float32 inverse.
-    # potrf and potri work on one triangle; LAPACK is column-major, so the lower one
-    # of the transposed view is the upper one of the C-ordered array.
+    # LAPACK is column-major: the lower triangle of the transposed view is the upper
+    # one of the C-ordered array.
     factor, info = linalg.lapack.spotrf(gram.T, lower=1, clean=0)
-    if info == 0:
+    pivots = factor[diagonal] ** 2
+    if info == 0 and pivots.min() > _MIN_PIVOT * pivots.max():
         inverse, info = linalg.lapack.spotri(factor, lower=1, overwrite_c=1)
-    if info != 0:
-        # Too little regularization for single precision.
-        return linalg.inv(gram.astype(np.float64)).astype(np.float32)
-    inverse = inverse.T  # C-ordered, upper triangle valid
-    return _mirror(inverse)
+        return _mirror(inverse.T)
+    # Too little regularization for single precision.
+    gram = gram.astype(np.float64)
+    gram[diagonal] = squares.astype(np.float64) + regularization
+    return linalg.inv(gram).astype(np.float32)
 
 
 def _mirror(matrix):

@@ -70,12 +70,9 @@ class Clock:
             return float("inf")
         return self.seconds - self.reserve - self.elapsed
 
-    def allows(self, cost, refit_cost=0.0):
-        """Tell whether an evaluation, and then its refit, would end in time."""
-        if self.seconds is None:
-            return True
-        reserve = max(self.reserve, refit_cost)
-        return self.elapsed + cost + reserve <= self.seconds
+    def allows(self, cost):
+        """Tell whether something that takes `cost` seconds would end in time."""
+        return self.seconds is None or self.elapsed + cost <= self.seconds
 
     def limit(self, cost=None):
         """Return the seconds after which an evaluation is given up, or None."""

@@ -4,7 +4,7 @@ import signal
 import threading
 import time
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,10 @@ from sklearn_metarec.interactions import Interactions
 from sklearn.utils.validation import has_fit_parameter
 
 # How long after its limit a task that does not listen is killed with its worker.
-_GRACE = 2.0
+_GRACE = 1.0
+_REASON_LENGTH = 300
+# So few rows that fitting them costs nothing but the compiling of kernels.
+_WARM_UP_ROWS = 50
 
 
 @dataclass(frozen=True)
@@ -166,8 +169,11 @@ def evaluate(estimator, table, y, sample_weight, train, test, measure, limit):
         with _time_limit(limit), warnings.catch_warnings():
             # What a candidate has to say of a sample concerns nobody; its errors do.
             warnings.simplefilter("ignore")
-            weights = _take(sample_weight, train)
             model = clone(estimator)
+            if isinstance(table, Interactions):
+                _warm_up(model, table, y, train)
+                started = time.perf_counter()
+            weights = _take(sample_weight, train)
             options = {}
             if weights is not None and has_fit_parameter(model, "sample_weight"):
                 options["sample_weight"] = weights
@@ -185,6 +191,13 @@ def evaluate(estimator, table, y, sample_weight, train, test, measure, limit):
         return Outcome(fit_time=seconds, error=f"{type(error).__name__}: {error}")
     ended = time.perf_counter()
     return Outcome(score, values, fitted - started, ended - fitted)
+
+
+def _warm_up(model, table, y, train):
+    """Have the model's kernels compiled: its times should not be the compiler's."""
+    few = train[:_WARM_UP_ROWS]
+    with suppress(Exception):  # the fit that follows will say it better
+        clone(model).fit(table[few], _take(y, few)).recommend(k=1)
 
 
 def _take(values, rows):
@@ -225,16 +238,16 @@ def run_tasks(keys, make_task, *, n_jobs, seconds):
                 pending.remove(key)
                 yield key, outcome
             return
-        except Exception as error:
+        except Exception:
             # A task catches its own errors, so this one is of the pool.
             suspects = [key for key in started if key in pending]
             pending = [key for key in pending if key not in suspects]
-            broken = f"{type(error).__name__}: the worker died or did not answer"
         for key in suspects:
             try:
                 yield from _parallel([key], make_task, [], n_jobs, seconds())
-            except Exception:
-                yield key, Outcome(error=broken)
+            except Exception as error:
+                reason = " ".join(str(error).split())[:_REASON_LENGTH]
+                yield key, Outcome(error=f"{type(error).__name__}: {reason}")
 
 
 def _parallel(keys, make_task, started, n_jobs, seconds):
@@ -245,9 +258,11 @@ def _parallel(keys, make_task, started, n_jobs, seconds):
                 started.append(key)
                 yield delayed(_keyed)(key, task)
 
-    timeout = None if np.isinf(seconds) else max(seconds, 0) + _GRACE
+    n_workers = effective_n_jobs(n_jobs)
+    limited = n_workers > 1 and np.isfinite(seconds)
+    timeout = max(seconds, 0) + _GRACE if limited else None
     workers = Parallel(
-        n_jobs=n_jobs, batch_size=1, pre_dispatch=effective_n_jobs(n_jobs),
+        n_jobs=n_jobs, batch_size=1, pre_dispatch=n_workers,
         return_as="generator_unordered", timeout=timeout,
     )  # fmt: skip
     yield from workers(tasks())

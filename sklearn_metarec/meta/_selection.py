@@ -8,9 +8,13 @@ import numpy as np
 from sklearn_metarec.meta import _race
 from sklearn_metarec.meta._evaluation import run_tasks
 
-# How a fit's time grows with the share of users it sees, at the worst: more users
-# bring more items, too.
-_COST_EXPONENT = 1.5
+# How a fit's time grows with the share of users it sees: more than in proportion,
+# since more users bring more items, too.
+_COST_EXPONENT = 1.3
+# A refit sees all rows, a fit of the comparison those of a training part.
+_REFIT_FACTOR = 1.5
+# What the reserve for a refit may hold of all seconds while it is extrapolated.
+_MAX_GUESSED_RESERVE = 0.3
 
 
 @dataclass
@@ -135,11 +139,18 @@ class Selection:
                 return  # decided
 
     def best(self):
-        """Return the record with the best score on the largest share, or None."""
+        """Return the record with the best score on the largest share, or None.
+
+        One that can be refitted in the time left goes before one that cannot.
+        """
         ran = [r for r in self.records if r.outcomes and np.isfinite(r.score)]
-        if not ran:
-            return None
-        return max(ran, key=lambda r: (r.share, r.score, -r.place))
+        in_time = [r for r in ran if self.clock.allows(self._refit_cost(r))]
+        return max(
+            in_time or ran, key=lambda r: (r.share, r.score, -r.place), default=None
+        )
+
+    def _refit_cost(self, record):
+        return _REFIT_FACTOR * record.predicted_cost(1.0)[1]
 
     def _leaders(self, finished):
         by_place = {record.place: record for record in finished}
@@ -160,8 +171,10 @@ class Selection:
             record = by_place[key[0]]
             if record.status in ("failed", "skipped"):
                 return None
-            cost, refit = record.predicted_cost(share)
-            if not self.clock.allows(cost or 0.0, refit):
+            cost, _ = record.predicted_cost(share)
+            # Then comes the refit, of this one or of the leader: the dearer of the two.
+            refit = max(self.clock.reserve, self._refit_cost(record))
+            if not self.clock.allows((cost or 0.0) + refit):
                 needed = f"needs some {cost:.1f} s" if cost else "not started"
                 self._skip(record, f"{needed}, {max(self.clock.left, 0):.1f} s left")
                 return None
@@ -195,9 +208,13 @@ class Selection:
                 )
 
     def _note_refit(self, record):
-        """Keep back what a refit of the leader takes: all rows, not a fold's."""
-        if self.clock.seconds is not None and self.best() is record:
-            self.clock.reserve = 1.5 * record.predicted_cost(1.0)[1]
+        """Keep back what a refit of the leader takes."""
+        if self.clock.seconds is None or self.best() is not record:
+            return
+        reserve = self._refit_cost(record)
+        if record.share < 1:
+            reserve = min(reserve, _MAX_GUESSED_RESERVE * self.clock.seconds)
+        self.clock.reserve = reserve
 
     def _skip(self, record, reason):
         record.status, record.error = "skipped", reason

@@ -3,7 +3,7 @@
 import sys
 import time
 import warnings
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
@@ -157,7 +157,7 @@ class MetaSelector(MetaEstimatorMixin, BaseEstimator):
         "budget": [str, Integral, None],
         "refit": ["boolean"],
         "n_jobs": [Integral, None],
-        "error_score": [StrOptions({"raise"}), "missing_values", float, int],
+        "error_score": [StrOptions({"raise"}), Real],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -458,7 +458,7 @@ class MetaSelector(MetaEstimatorMixin, BaseEstimator):
 
         Returns
         -------
-        explanation : Bunch
+        explanation : Explanation
             As of the chosen recommender.
         """
         return self._best().explain(user, item, history=history)

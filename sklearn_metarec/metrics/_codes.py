@@ -12,7 +12,8 @@ from sklearn_metarec.metrics._exposure import TOGETHER, exposure_values
 from sklearn_metarec.metrics._names import ACCURACY, ListStatistics, parse_metric
 from sklearn_metarec.utils._parallel import map_ranges
 
-_LISTS_PER_TASK = 8192
+# A task should be worth a thread: this many slots take some 5 ms.
+_SLOTS_PER_TASK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -317,8 +318,9 @@ def _statistics(ranked, relevant, cutoffs, hit_wanted):
     n_relevant = np.empty(n, dtype=np.int64)
     hit = np.zeros((n, width) if hit_wanted else (0, 0), dtype=np.uint8)
     map_ranges(
-        kernel.rank_statistics, n, rows, indptr, indices, gains, ranked,
-        cutoffs, discount, statistics, n_relevant, hit, chunk=_LISTS_PER_TASK,
+        kernel.rank_statistics, n, rows, indptr, indices, gains, ranked, cutoffs,
+        discount, statistics, n_relevant, hit,
+        chunk=_SLOTS_PER_TASK // max(width, 1) + 1,
         states=lambda: (np.zeros(n_codes, scratch_type), np.empty(depth + 1)),
     )  # fmt: skip
     return statistics, n_relevant, hit

@@ -27,7 +27,7 @@ def mean_dissimilarity(codes, vectors):
     """
     if sparse.issparse(vectors):
         vectors = sparse.csr_array(vectors)  # the form that has rows to take
-    listed, codes = _compact(codes)
+    listed, codes = _compact(codes, vectors.shape[0])
     n_listed = (codes >= 0).sum(axis=1)
     unit = _unit_rows(vectors[listed])
     similarity = _similarity_method(codes, unit)(codes, unit)
@@ -37,12 +37,12 @@ def mean_dissimilarity(codes, vectors):
     return 1 - mean
 
 
-def _compact(codes):
+def _compact(codes, n_codes):
     """Renumber the items that are listed, from 0 on."""
-    listed, compact = np.unique(codes, return_inverse=True)
-    n_negative = np.searchsorted(listed, 0)
-    compact = compact.reshape(codes.shape).astype(np.int32) - np.int32(n_negative)
-    return listed[n_negative:], np.maximum(compact, np.int32(-1))
+    listed = np.zeros(n_codes, dtype=bool)
+    listed[codes[codes >= 0]] = True
+    number = np.append(np.cumsum(listed, dtype=np.int32) - np.int32(1), np.int32(-1))
+    return listed, number[np.maximum(codes, -1)]
 
 
 def _unit_rows(vectors):

@@ -5,7 +5,8 @@ from numbers import Integral, Real
 from sklearn.base import BaseEstimator
 from sklearn.utils.metadata_routing import UNUSED
 
-from sklearn_metarec._evaluate import evaluate_ranking
+from sklearn_metarec._evaluate import evaluate_ranking, is_table_of_fit
+from sklearn_metarec.interactions import encode_interactions
 from sklearn_metarec.metrics import parse_metric
 from sklearn_metarec.utils._sklearn import Interval, StrOptions, validate_params
 
@@ -78,10 +79,13 @@ def make_ranking_scorer(
     Notes
     -----
     Users count who have a relevant row that is no pair of the fit. If there are none,
-    the score is NaN, and an UndefinedMetricWarning says so. The rows of the fit
-    itself are such a case: `return_train_score=True` gives NaN, unless
-    `exclude_seen=False`. That measures how well a model ranks what it was fitted on,
-    and is of no use for the test rows, where the training items take the first places.
+    the score is NaN, and an UndefinedMetricWarning says so.
+
+    Training scores (`return_train_score=True`, which is the default of
+    :class:`~sklearn.model_selection.HalvingGridSearchCV`) would be such a case. So a
+    table that holds exactly the pairs of the fit is ranked with them, as by
+    `exclude_seen=False`: the score tells how closely a model reproduces what it was
+    fitted on. Compare it between candidates; it is not on the scale of the test scores.
 
     When most of the test users are unknown to the model, a ColdUsersWarning says so:
     a plain `cv=5` on a table that is sorted by user does that.
@@ -167,11 +171,15 @@ class RankingScorer(BaseEstimator):
             The mean of the metric over the users, or of each metric.
         """
         single = isinstance(self.metrics, str)
-        options = self.get_params()
-        names = [options.pop("metrics")] if single else options.pop("metrics")
+        names = [self.metrics] if single else self.metrics
+        table = encode_interactions(X)
+        exclude_seen = self.exclude_seen and not is_table_of_fit(estimator, table)
         scores = evaluate_ranking(
-            estimator, X, y, sample_weight, metrics=names, **options
-        )
+            estimator, table, y, sample_weight, metrics=names,
+            exclude_seen=exclude_seen, min_relevance=self.min_relevance,
+            gain=self.gain, n_negatives=self.n_negatives,
+            random_state=self.random_state,
+        )  # fmt: skip
         return scores[names[0]] if single else scores
 
     __call__ = score

@@ -181,7 +181,7 @@ def check_size(name, value, unit):
     if isinstance(value, bool | np.bool_):
         valid = False
     elif isinstance(value, Integral):
-        valid = value >= 1
+        valid = int(value) >= 1
     else:
         valid = isinstance(value, Real) and 0 < float(value) < 1
     if not valid:

@@ -1,6 +1,6 @@
 """Cleaning a table of interactions."""
 
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,7 +24,7 @@ _DUPLICATES = {"keep_last", "keep_first", "sum", "mean", "keep"}
 class Cleaned(NamedTuple):
     """What :func:`clean_interactions` returns.
 
-    Attributes
+    Parameters
     ----------
     X : table
         The rows that are left, in the container that came and in their order.
@@ -184,8 +184,12 @@ class _Cleaner:
             self._raise_if_dropped()
         if self._weight is not None:
             self._drop(weight == 0, "zero_weight")
-        self._rows, self._n_users = _encode(self._user, ~(users | infinite_user))
-        self._cols, self._n_items = _encode(self._item, ~(items | infinite_item))
+        self._rows, self._n_users = _encode(
+            self._user, ~(users | infinite_user), "user_id"
+        )
+        self._cols, self._n_items = _encode(
+            self._item, ~(items | infinite_item), "item_id"
+        )
 
     def _raise_if_dropped(self):
         dropped = np.flatnonzero(self._fate >= 0)
@@ -204,12 +208,10 @@ class _Cleaner:
         ):
             if limits is None:
                 continue
-            low, high = _check_range(limits, f"{name}_range")
             if values is None:
                 raise ValueError(f"{name}_range was given, but there is no {name}.")
             values = values[0]
-            if values.dtype.kind == "M":
-                low, high = _as_date(low), _as_date(high)
+            low, high = _check_range(limits, f"{name}_range", values.dtype.kind == "M")
             outside = np.zeros(len(values), dtype=bool)
             if low is not None:
                 outside |= values < low
@@ -283,11 +285,11 @@ class _Cleaner:
         )
 
 
-def _encode(column, there):
+def _encode(column, there, name):
     """Return (the code of each row's id, -1 where there is none; how many ids)."""
     codes = np.full(len(there), -1, dtype=np.int32)
     present = column if there.all() else _take(column, np.flatnonzero(there))
-    vocabulary, codes[there] = encode_ids(present)
+    vocabulary, codes[there] = encode_ids(present, name)
     return codes, len(vocabulary)
 
 
@@ -307,24 +309,30 @@ def _core(users, items, min_user, min_item):
         left = left[~out]
 
 
-def _check_range(limits, name):
+def _check_range(limits, name, are_dates):
     if len(limits) != 2:
         raise ValueError(f"{name} must be (low, high), got {limits!r}.")
-    low, high = limits
+    read = _as_date if are_dates else _as_number
+    low, high = (None if limit is None else read(limit, name) for limit in limits)
     if low is not None and high is not None and low > high:
-        raise ValueError(f"{name} is empty: {low!r} is above {high!r}.")
+        raise ValueError(f"{name} is empty: {limits[0]!r} is above {limits[1]!r}.")
     return low, high
 
 
-def _as_date(limit):
-    if limit is None:
-        return None
+def _as_number(limit, name):
+    if not isinstance(limit, Real):
+        raise ValueError(f"{name} must be numbers, as its column is; got {limit!r}.")
+    return limit
+
+
+def _as_date(limit, name):
     import pandas as pd
 
-    limit = pd.Timestamp(limit)
-    if limit.tzinfo is not None:
-        limit = limit.tz_convert("UTC").tz_localize(None)
-    return limit.to_datetime64()
+    try:
+        limit = pd.to_datetime(limit, utc=True)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} holds what is no date: {limit!r}.") from error
+    return limit.tz_localize(None).to_datetime64()
 
 
 def _take_table(X, rows, report):

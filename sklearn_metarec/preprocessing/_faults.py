@@ -29,17 +29,13 @@ def id_faults(column):
     else:
         values = _as_column(column)
         if values.dtype.kind in "biufM":
-            infinite = np.isinf(values) if values.dtype.kind == "f" else None
-            none = np.zeros(len(values), dtype=bool)
-            missing = none if values.dtype.kind in "biu" else np.isnan(values)
-            return missing, none if infinite is None else infinite
+            return np.isnan(values), np.isinf(values)
         distinct, codes = _factorize(values.astype(object))
     distinct = np.asarray(distinct).tolist()
-    blank = [isinstance(id_, str) and not id_.strip() for id_ in distinct]
-    infinite = [_is_number(id_) and not np.isfinite(id_) for id_ in distinct]
     # The code of a missing value, -1, takes the last place.
-    blank, infinite = np.array([*blank, True]), np.array([*infinite, False])
-    return blank[codes], infinite[codes]
+    blank = [isinstance(id_, str) and not id_.strip() for id_ in distinct] + [True]
+    infinite = [_is_number(id_) and not np.isfinite(id_) for id_ in distinct] + [False]
+    return np.array(blank)[codes], np.array(infinite)[codes]
 
 
 def read_numbers(column):
@@ -82,7 +78,7 @@ def read_time(column):
     Returns
     -------
     values : ndarray of shape (n,)
-        Float64 numbers, or dates as datetime64[ns]; NaN or NaT where there is none.
+        Numbers, or dates as datetime64[ns]; NaN or NaT where there is none.
     missing : ndarray of shape (n,), dtype=bool
         Where there is nothing.
     unreadable : ndarray of shape (n,), dtype=bool
@@ -92,8 +88,11 @@ def read_time(column):
     values = as_array(column)
     if values.dtype.kind == "M":
         dates = values
-    elif values.dtype.kind in "biuf" or _are_numbers(values):
-        # Of integers, float64 keeps the order, if not always the last digit.
+    elif values.dtype.kind in "biu":
+        # As they are: float64 would not keep every nanosecond of an int64.
+        none = np.zeros(len(values), dtype=bool)
+        return values, none, none
+    elif values.dtype.kind == "f" or _are_numbers(values):
         return read_numbers(values)
     else:
         dates = _parse_dates(values)

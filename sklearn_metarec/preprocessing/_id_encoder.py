@@ -12,6 +12,7 @@ from sklearn_metarec.preprocessing._tables import (
     Columns,
     array_positions,
     named_positions,
+    output_of,
     table_positions,
 )
 from sklearn_metarec.utils._sklearn import (
@@ -123,7 +124,7 @@ class IdEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.columns_ = positions
         self._vocabularies = vocabularies
         for side in _SIDES:
-            vars(self).pop(f"{side}s_", None)  # of a fit on other columns
+            self.__dict__.pop(f"{side}s_", None)  # of a fit on other columns
         for side, vocabulary in vocabularies.items():
             setattr(self, f"{side}s_", vocabulary.ids)
         return self
@@ -185,7 +186,7 @@ class IdEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             position: self.encode_ids(table.columns[position], side)
             for side, position in self.columns_.items()
         }
-        return table.replace(codes, as_frame=hasattr(self, "feature_names_in_"))
+        return table.replace(codes, **output_of(self))
 
     def inverse_transform(self, X):
         """Replace the codes of a table by their ids.
@@ -311,5 +312,6 @@ def _key(id_):
     if isinstance(id_, str):
         return f"text {id_}"
     if isinstance(id_, numbers.Real):
-        return f"number {int(id_) if id_ == int(id_) else float(id_)!r}"
+        whole = id_ == id_ // 1
+        return f"number {int(id_) if whole else float(id_)}"  # type: ignore[call-overload]
     return f"{type(id_).__name__} {id_!r}"

@@ -14,6 +14,7 @@ from sklearn_metarec.preprocessing._tables import (
     array_positions,
     as_array,
     named_positions,
+    output_of,
     table_positions,
 )
 from sklearn_metarec.utils._sklearn import (
@@ -131,6 +132,8 @@ class ItemScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         scaler = None
         if positions:
             values = _item_values(values, codes, len(vocabulary))
+            # A column without a single value stays as it is, without a warning.
+            values[:, np.isnan(values).all(axis=0)] = 0
             scaler = _SCALERS[self.method]().fit(values)
         validate_data(self, X, skip_check_array=True)
         self.scaler_ = scaler
@@ -179,8 +182,7 @@ class ItemScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         table = Columns(X)
         validate_data(self, X, reset=False, skip_check_array=True)
-        as_frame = hasattr(self, "feature_names_in_")
-        return self._replace(table, "transform", as_frame=as_frame)
+        return table.replace(self._scale(table, "transform"), **output_of(self))
 
     def inverse_transform(self, X):
         """Scale the feature columns back.
@@ -198,14 +200,14 @@ class ItemScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         table = Columns(X)
         check_n_features(self, X, reset=False)
-        return self._replace(table, "inverse_transform", as_frame=True)
+        return table.replace(self._scale(table, "inverse_transform"), as_frame=True)
 
-    def _replace(self, table, method, *, as_frame):
+    def _scale(self, table, method):
+        """Return the scaled columns by position."""
         if self.scaler_ is None:
-            return table.replace({}, as_frame=as_frame)
+            return {}
         scaled = getattr(self.scaler_, method)(_floats(table, self.columns_))
-        new = dict(zip(self.columns_.tolist(), scaled.T, strict=True))
-        return table.replace(new, as_frame=as_frame)
+        return dict(zip(self.columns_.tolist(), scaled.T, strict=True))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_metarec._vocabulary import encode_ids
-from sklearn_metarec.preprocessing._tables import Columns, as_array
+from sklearn_metarec.preprocessing._tables import Columns, as_array, configured_output
 from sklearn_metarec.utils._sklearn import (
     Interval,
     StrOptions,
@@ -161,6 +161,13 @@ class MultiHotEncoder(TransformerMixin, BaseEstimator):
             scikit-learn is configured so.
         """
         check_is_fitted(self)
+        container = configured_output(self)
+        if self.sparse_output and container != "default":
+            raise ValueError(
+                f"{container.capitalize()} output does not support sparse data. Set "
+                "sparse_output=False (a RecommenderPipeline has dataframes between its "
+                "steps), or the output to set_output(transform='default')."
+            )
         table = Columns(X)
         validate_data(self, X, reset=False, skip_check_array=True)
         blocks = [
@@ -302,8 +309,8 @@ def _distinct(cells):
 def _split(cell, sep):
     """Return the distinct categories of a cell."""
     if isinstance(cell, str):
-        parts = [cell] if sep is None else cell.split(sep)
-        return list(dict.fromkeys(part for part in map(str.strip, parts) if part))
+        texts = [cell] if sep is None else cell.split(sep)
+        return list(dict.fromkeys(text for text in map(str.strip, texts) if text))
     if isinstance(cell, list | tuple | set | frozenset | np.ndarray):
         parts = cell.tolist() if isinstance(cell, np.ndarray) else cell
         return list(dict.fromkeys(part for part in parts if not _is_missing(part)))

@@ -30,7 +30,7 @@ class CleaningReport:
 
     Its text is a short summary.
 
-    Attributes
+    Parameters
     ----------
     n_rows_in, n_rows_out : int
         Rows before and after.

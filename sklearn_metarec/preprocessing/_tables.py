@@ -1,6 +1,7 @@
 """What the transformers share: a table as columns, and columns as a table again."""
 
 import numpy as np
+from sklearn import get_config
 
 from sklearn_metarec.interactions import _as_frame, find_roles, read_table
 from sklearn_metarec.utils._sklearn import check_array
@@ -28,7 +29,7 @@ class Columns:
 
     def __init__(self, X):
         self._frame = _as_frame(X)
-        self.names = None
+        self.names: list[str] | None = None
         self._is_list = _is_list_of_rows(X)
         if self._frame is not None:
             self.names = self._frame.columns
@@ -65,7 +66,7 @@ class Columns:
             )
         return int(column)
 
-    def replace(self, new, *, as_frame):
+    def replace(self, new, *, as_frame, container="default"):
         """Return the table with other values in the columns at some positions.
 
         Parameters
@@ -74,15 +75,23 @@ class Columns:
             The values by position.
         as_frame : bool
             Whether a dataframe is to remain one; an array otherwise.
+        container : {"default", "pandas", "polars"}, default="default"
+            With "pandas", a dataframe of another library becomes one of pandas:
+            scikit-learn would make all of its columns floats.
 
         Returns
         -------
         X : dataframe or ndarray of shape (n, n_columns)
             A new table.
         """
-        if not as_frame or self._frame is None:
+        if not as_frame or self.names is None:
             columns = [new.get(j, as_array(c)) for j, c in enumerate(self.columns)]
             return _stack([_numbers(c) for c in columns] if self._is_list else columns)
+        if container == "pandas" and not hasattr(self._frame.to_native(), "iloc"):
+            import pandas as pd
+
+            columns = [new.get(j, as_array(c)) for j, c in enumerate(self.columns)]
+            return pd.DataFrame(dict(zip(self.names, columns, strict=True)))
         if not new:
             return self._frame.clone().to_native()
         import narwhals.stable.v2 as nw
@@ -93,6 +102,19 @@ class Columns:
             for j, values in new.items()
         ]
         return self._frame.with_columns(series).to_native()
+
+
+def configured_output(estimator):
+    """Return what a transformer is configured to return: default, pandas, polars."""
+    config = getattr(estimator, "_sklearn_output_config", {})
+    return config.get("transform", get_config()["transform_output"])
+
+
+def output_of(estimator):
+    """Return the options of `replace` for what a transformer returns."""
+    # Without names of a fit on a dataframe, those of another one would be a guess.
+    as_frame = hasattr(estimator, "feature_names_in_")
+    return {"as_frame": as_frame, "container": configured_output(estimator)}
 
 
 def _check_size(shape):

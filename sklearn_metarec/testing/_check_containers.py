@@ -32,7 +32,7 @@ def checks(can):
     yield check_read_only_input
     yield check_relabelling
     yield check_mixed_ids
-    if can.is_ours:
+    if can.takes_codes:
         yield check_interactions
 
 
@@ -108,16 +108,20 @@ def check_column_names(name, estimator):
 
     X, y = make_rows(estimator)
     user, item = X.T
-    forms = {
-        f"a frame with columns {list(columns)}": (pd.DataFrame(columns), y)
-        for columns in (
-            {"item_id": item, "user_id": user},
-            {"ids__item_id": item, "rest__user_id": user},
-            {"itemId": item, "UserID": user},
-            {"item": item, "user": user},
-        )
-    }
-    _require_same_for(name, estimator, X, y, forms)
+    model = fitted(estimator, X, y)
+    scores, lists = model.predict(X), model.recommend(k=5)
+    for columns in (
+        {"item_id": item, "user_id": user},
+        {"ids__item_id": item, "rest__user_id": user},
+        {"itemId": item, "UserID": user},
+        {"item": item, "user": user},
+    ):
+        frame = pd.DataFrame(columns)
+        other = fitted(estimator, frame, y)
+        what = f"a frame with columns {list(columns)}"
+        message = f"{name} is another model for {what}"
+        require_same_lists(lists, other.recommend(k=5), message)
+        require_close(other.predict(frame), scores, f"{name}.predict of {what}")
 
 
 def check_row_order_with_times(name, estimator):

@@ -2,7 +2,11 @@
 
 import numpy as np
 
-from sklearn_metarec.testing._assertions import require, require_same_lists
+from sklearn_metarec.testing._assertions import (
+    require,
+    require_close,
+    require_same_lists,
+)
 from sklearn_metarec.testing._tables import fitted, make_rows, rows_of, some_users
 
 
@@ -79,6 +83,13 @@ def check_history_is_a_user(name, estimator):
             model.recommend(["zoe"], k=k, exclude_seen=False, history=(X, y)),
             f"{name}: a new user with the rows of {user} is another user",
         )
+        if hasattr(model, "explain"):
+            item = model.items_[0]
+            require_close(
+                model.explain("zoe", item, history=(X, y)).score,
+                model.explain(user, item).score,
+                f"{name}.explain(history=...) explains another score",
+            )
 
 
 def check_history_adds_up(name, estimator):

@@ -34,9 +34,11 @@ def checks(can):
     yield check_calls_change_nothing
     yield check_threads
     yield check_parallel
-    yield check_pickle
-    yield check_memory_mapped_model
-    if find_spec("skops"):
+    # A class of an interactive session has no name that a file could give.
+    if can.importable:
+        yield check_pickle
+        yield check_memory_mapped_model
+    if can.importable and find_spec("skops"):
         yield check_skops
     if can.params & set(_SIDE_TABLES):
         yield check_clone_shares_side_tables

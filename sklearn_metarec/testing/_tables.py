@@ -5,6 +5,7 @@ item of its own. Here users, items and pairs repeat, as they do in life.
 """
 
 import inspect
+import sys
 import warnings
 from typing import NamedTuple
 
@@ -44,8 +45,12 @@ class Capabilities:
         Whether `fit` takes `sample_weight`.
     params : set of str
         Its parameters.
-    is_ours : bool
-        Whether it builds on the base of this package.
+    takes_codes : bool
+        Whether it takes an `Interactions`, as what builds on our base does.
+    falls_back : bool
+        Whether its unknown users get what most like.
+    importable : bool
+        Whether its class is found by its name, as unpickling does.
     partial_fit_exact, history_exact, reads_time : bool
         What its class says of itself: see :func:`check_recommender`.
     """
@@ -61,7 +66,14 @@ class Capabilities:
             option.kind is inspect.Parameter.VAR_KEYWORD for option in accepted.values()
         )
         inner = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
-        self.is_ours = isinstance(inner, BaseRecommender)
+        cls = type(estimator)
+        module = sys.modules.get(cls.__module__)
+        self.importable = getattr(module, cls.__qualname__, None) is cls
+        self.takes_codes = isinstance(estimator, BaseRecommender)
+        # A ranker may say otherwise, as the one that recommends at random.
+        fallback = BaseRecommender._complete_scorer
+        own = getattr(type(inner), "_complete_scorer", None)
+        self.falls_back = own is fallback and not self.rating
         self.partial_fit_exact = getattr(inner, "_partial_fit_exact", True)
         self.history_exact = getattr(inner, "_history_exact", True)
         self.reads_time = getattr(inner, "_reads_time", False)

@@ -7,7 +7,7 @@ from scipy.stats import rankdata
 
 from sklearn_metarec.datasets import make_interactions
 
-CAP = 2.5  # standard deviations of affinity
+CAP = 2.0  # standard deviations of affinity
 
 
 def gini(counts):
@@ -301,7 +301,7 @@ class TestTaste:
         X, _ = make_interactions(random_state=seed)
         is_test = np.random.default_rng(seed).random(len(X)) < 0.2
         ease, popularity = ease_and_popularity(X, (1000, 500), is_test)
-        assert ease > 1.5 * popularity
+        assert ease > 1.4 * popularity
 
     def test_without_taste_there_is_not(self):
         X, _ = make_interactions(taste_strength=0, random_state=0)
@@ -366,7 +366,7 @@ class TestDrift:
             np.testing.assert_allclose(
                 np.sort(data.item_popularity), np.sort(data.item_popularity_end)
             )
-        assert correlations[0] > 0.85
+        assert correlations[0] > 0.8
         assert np.all(np.diff(correlations) < -0.1)
 
     def test_the_past_tells_less_of_the_future(self):

@@ -3,7 +3,7 @@ import pytest
 from scipy import sparse
 
 from sklearn_metarec._kernels.metrics import PADDING, UNKNOWN
-from sklearn_metarec.metrics import ranking_scores, ranking_scores_from_codes
+from sklearn_metarec.metrics import _codes, ranking_scores, ranking_scores_from_codes
 
 METRICS = [
     "ndcg@3", "map@3", "recall@2", "accuracy@3", "auc@3", "novelty@2", "diversity@3",
@@ -86,7 +86,8 @@ def test_arguments_stay_as_they_are():
     assert values["ndcg"] == pytest.approx(dcg / best)
 
 
-def test_many_lists_are_the_same_as_few():
+def test_many_lists_are_the_same_as_few(monkeypatch):
+    monkeypatch.setattr(_codes, "_SLOTS_PER_TASK", 10_000)
     # More lists than one task takes: several threads, each with its own scratch.
     rng = np.random.default_rng(0)
     indptr = np.arange(0, 60_003, 3)

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import EstimatorCheckFailedWarning
+from sklearn.utils import check_array, check_consistent_length
 
 from sklearn_metarec import EASE, BiasRegressor, PopularityRecommender
+from sklearn_metarec._evaluate import evaluate_ranking
 from sklearn_metarec.interactions import encode_interactions, read_table
 from sklearn_metarec.testing import (
     check_recommender,
@@ -182,24 +184,147 @@ def test_other_defects_are_caught(estimator, checks):
     assert checks <= failures(estimator).keys()
 
 
-# --------------------------------------------------------------------- the healthy
+# ---------------------------------------------------------------------- the healthy
 
 
-class Popular(BaseEstimator):
+class MostLiked(BaseEstimator):
     """The least that a recommender of somebody else has to be."""
 
     def fit(self, X, y=None):
-        table = read_table(X)
-        X = np.column_stack([np.asarray(table.user), np.asarray(table.item)])
-        if y is not None and not np.isfinite(np.asarray(y, float)).all():
-            raise ValueError("NaN or infinity in y.")
-        raise NotImplementedError
+        table = encode_interactions(X)
+        y = np.ones(len(table)) if y is None else check_array(y, ensure_2d=False)
+        check_consistent_length(table, y)
+        self.n_features_in_ = table.n_columns
+        self.users_, self.items_ = table.users.ids, table.items.ids
+        self.seen_ = np.zeros((len(self.users_), len(self.items_)), dtype=bool)
+        self.seen_[table.rows, table.cols] = True
+        liked = np.zeros_like(self.seen_)
+        liked[table.rows[y > 0], table.cols[y > 0]] = True
+        self.likes_ = liked.sum(axis=0).astype(float)
+        return self
+
+    def predict(self, X):
+        likes = dict(zip(self.items_.tolist(), self.likes_, strict=True))
+        table = encode_interactions(X)
+        items = table.items.ids[table.cols].tolist()
+        return np.array([likes.get(item, 0.0) for item in items])
+
+    def recommend(self, users=None, k=10, *, exclude_seen=True):
+        if not isinstance(k, int) or k < 1:
+            raise ValueError(f"k={k} is no length of a list.")
+        users = list(self.users_ if users is None else users)
+        row_of = {user: row for row, user in enumerate(self.users_.tolist())}
+        if users and not row_of.keys() & set(users):
+            warnings.warn("I know none of them.", UserWarning, stacklevel=2)
+        items = np.full((len(users), k), self.items_[0], dtype=self.items_.dtype)
+        scores = np.full((len(users), k), -np.inf)
+        for n, user in enumerate(users):
+            left = np.ones(len(self.items_), dtype=bool)
+            if exclude_seen and user in row_of:
+                left = ~self.seen_[row_of[user]]
+            best = np.flatnonzero(left)[np.argsort(-self.likes_[left], kind="stable")]
+            best = best[:k]
+            items[n, : len(best)] = self.items_[best]
+            scores[n, : len(best)] = self.likes_[best]
+        return items, scores
+
+    def score(self, X, y=None, sample_weight=None):
+        return evaluate_ranking(self, X, y, sample_weight)["ndcg@10"]
 
 
-def test_the_healthy_pass():
-    pass
+@pytest.mark.parametrize(
+    "estimator",
+    [EASE(20.0), BiasRegressor(1.0), PopularityRecommender(weighted=True), MostLiked()],
+)
+def test_the_healthy_pass(estimator):
+    assert failures(estimator) == {}
 
 
-def test_expected():
-    warnings.warn("x", EstimatorCheckFailedWarning, stacklevel=1)
-    parametrize_with_recommender_checks([])
+def test_what_is_not_there_is_not_checked():
+    def names(estimator):
+        return {result["check_name"] for result in check_recommender(estimator)}
+
+    ours, foreign = names(PopularityRecommender()), names(MostLiked())
+    assert foreign < ours
+    assert ours - foreign >= {
+        "check_weights_equal_repetition",
+        "check_history_of_others",
+        "check_items_filter",
+        "check_long_form",
+        "check_partial_fit_equals_fit",
+        "check_unknown_in_explain",
+    }
+
+
+# -------------------------------------------------------------------- how it is run
+
+
+def test_the_first_failure_is_raised():
+    with pytest.raises(AssertionError, match="order of rows"):
+        check_recommender(FavoursTheFirstRow())
+
+
+def test_a_failure_can_be_a_warning():
+    with pytest.warns(EstimatorCheckFailedWarning, match="check_row_order") as caught:
+        results = check_recommender(FavoursTheFirstRow(), on_fail="warn")
+    assert len(caught) == 1
+    statuses = [result["status"] for result in results]
+    assert statuses.count("failed") == 1
+    assert statuses.count("passed") == len(results) - 1
+
+
+def test_a_failure_can_be_expected():
+    reason = "It is meant to."
+    estimator = FavoursTheFirstRow()
+    results = check_recommender(
+        estimator, expected_failures={"check_row_order": reason}
+    )
+    (row_order,) = [r for r in results if r["check_name"] == "check_row_order"]
+    assert isinstance(row_order.pop("exception"), AssertionError)
+    assert row_order == {
+        "estimator": estimator,
+        "check_name": "check_row_order",
+        "status": "xfail",
+        "expected_to_fail": True,
+        "expected_to_fail_reason": reason,
+    }
+
+
+def test_an_instance_is_needed():
+    with pytest.raises(TypeError, match=r"Pass an instance, EASE\(...\)"):
+        check_recommender(EASE)
+    with pytest.raises(TypeError, match="Pass an instance"):
+        parametrize_with_recommender_checks([EASE])
+
+
+def test_on_fail_is_checked():
+    with pytest.raises(ValueError, match="got 'ignore'"):
+        check_recommender(EASE(), on_fail="ignore")
+
+
+def test_expected_failures_are_marked():
+    decorator = parametrize_with_recommender_checks(
+        [EASE(7.0), PopularityRecommender()],
+        expected_failures=lambda estimator: (
+            {"check_score": "A reason."} if isinstance(estimator, EASE) else {}
+        ),
+    )
+    names, params = decorator.args
+    assert names == ("estimator", "check")
+    marked = {param.id: param.marks for param in params if param.marks}
+    assert list(marked) == ["EASE(regularization=7.0)-check_score"]
+    (mark,) = marked.popitem()[1]
+    assert mark.name == "xfail"
+    assert mark.kwargs == {"reason": "A reason."}
+    assert "PopularityRecommender()-check_score" in {param.id for param in params}
+
+
+@parametrize_with_recommender_checks([PopularityRecommender()])
+def test_the_decorator_makes_tests(estimator, check):
+    check(estimator)
+
+
+def test_the_estimator_is_left_as_it_is():
+    estimator = EASE(3.0)
+    check_recommender(estimator)
+    assert vars(estimator) == vars(EASE(3.0))

@@ -1,0 +1,99 @@
+"""EASE: the closed form, the Gram matrix kept up to date, and what made a score."""
+
+import numpy as np
+import pytest
+
+from sklearn_metarec import EASE
+from sklearn_metarec.model_selection import PerUserShuffleSplit
+
+
+def _reference(dense, regularization):
+    gram = dense.T @ dense + regularization * np.eye(dense.shape[1])
+    inverse = np.linalg.inv(gram)
+    weights = -inverse / np.diag(inverse)
+    np.fill_diagonal(weights, 0)
+    return weights
+
+
+@pytest.fixture
+def table():
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, [40, 25], (600, 2))
+    return X, rng.integers(1, 5, 600).astype(float)
+
+
+@pytest.mark.parametrize(
+    ("weighting", "entry"),
+    [("binary", lambda s: s > 0), ("log", np.log1p), (None, lambda s: s)],
+)
+def test_equals_the_closed_form(table, weighting, entry):
+    X, y = table
+    model = EASE(3.0, weighting=weighting).fit(X, y)
+    dense = entry(model.history_.toarray().astype(float)).astype(float)
+    expected = _reference(dense, 3.0)
+    np.testing.assert_allclose(model.item_weights_, expected, atol=2e-5)
+    _, scores = model.recommend(k=3, exclude_seen=False)
+    best = -np.sort(-(dense @ expected), axis=1)[:, :3]
+    np.testing.assert_allclose(scores, best, atol=1e-4)
+
+
+def test_the_penalized_error_has_no_gradient_off_the_diagonal(table):
+    X, _ = table
+    model = EASE(5.0).fit(X)
+    dense = (model.history_.toarray() > 0).astype(float)
+    weights = model.item_weights_.astype(float)
+    gradient = dense.T @ (dense @ weights - dense) + 5.0 * weights
+    np.fill_diagonal(gradient, 0)
+    assert np.abs(gradient).max() < 1e-3
+    assert (np.diag(weights) == 0).all()
+
+
+def test_too_little_regularization_for_single_precision(table):
+    X, _ = table
+    X = np.column_stack([X[:, 0], X[:, 1] // 2 * 2])
+    twice = np.concatenate([X, X + [0, 1]])  # two items that all have or none
+    model = EASE(1e-7).fit(twice)
+    assert np.isfinite(model.item_weights_).all()
+
+
+@pytest.mark.parametrize("weighting", ["binary", "log", None, "tfidf", "bm25"])
+def test_partial_fit_equals_a_fit_on_all_rows(table, weighting):
+    X, y = table
+    new_user = np.array([[99, 1], [99, 30], [3, 30]])
+    parts = [(X[:200], y[:200]), (X[200:], y[200:]), (new_user, np.ones(3))]
+    model = EASE(3.0, weighting=weighting)
+    for part in parts:
+        model.partial_fit(*part)
+    whole = EASE(3.0, weighting=weighting)
+    whole.fit(np.concatenate([X, new_user]), np.concatenate([y, np.ones(3)]))
+    np.testing.assert_array_equal(model.items_, whole.items_)
+    np.testing.assert_allclose(model.item_weights_, whole.item_weights_, atol=1e-5)
+
+
+def test_reasons_add_up(table):
+    X, y = table
+    model = EASE(3.0).fit(X, y)
+    user, item = X[0, 0], model.recommend(X[:1, 0], k=1)[0][0, 0]
+    reasons = model.explain(user, item)
+    assert reasons.exact
+    assert set(reasons.items) == set(X[X[:, 0] == user, 1])
+    total = reasons.baseline + reasons.contributions.sum()
+    np.testing.assert_allclose(total, reasons.score, rtol=1e-5)
+    np.testing.assert_allclose(reasons.score, model.predict([[user, item]]), rtol=1e-6)
+
+
+def test_checkerboard(checkerboard):
+    items, _ = EASE(1.0).fit(checkerboard.X).recommend(k=1)
+    np.testing.assert_array_equal(items[:, 0], checkerboard.answers)
+
+
+@pytest.mark.real_data
+def test_ml100k_reference_split(load_table):
+    frame = load_table("movielens_100k")
+    X = frame[["user_id", "item_id"]].to_numpy()
+    scores = []
+    for seed in range(5):
+        splitter = PerUserShuffleSplit(test_size=0.2, random_state=seed)
+        train, test = next(splitter.split(X))
+        scores.append(EASE(500).fit(X[train]).score(X[test]))
+    assert 0.436 <= np.mean(scores) <= 0.450
