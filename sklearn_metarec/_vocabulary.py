@@ -289,7 +289,8 @@ def _sorted_order(unique, name):
 
 def _sort_key(id_, name):
     if isinstance(id_, numbers.Real):
-        if not np.isfinite(id_):
+        # Python integers have no bounds, and NumPy knows only those of 64 bits.
+        if not isinstance(id_, numbers.Integral) and not np.isfinite(id_):
             raise ValueError(f"{name} contains NaN or inf: {id_!r}.")
         return (0, "", id_)
     if isinstance(id_, str):

@@ -430,7 +430,7 @@ class BaseRecommender(BaseEstimator):
                 f"None of the {len(unknown)} users is known to the model, and no "
                 "history of theirs was given: they all get the same fallback. Check "
                 "that the ids are of the same type as in fit, "
-                f"{self.users_.dtype} like {self.users_[0]!r}.",
+                f"{self.users_.dtype} like {self.users_[:1].tolist()[0]!r}.",
                 ColdUsersWarning,
                 stacklevel=3,
             )

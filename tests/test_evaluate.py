@@ -184,7 +184,7 @@ def test_what_does_not_recommend_is_an_error():
 def test_wrong_rows_are_errors(model):
     with pytest.raises(ValueError, match=r"inconsistent numbers of samples: \[6, 2\]"):
         evaluate_ranking(model, TEST, [1, 2])
-    with pytest.raises(ValueError, match="y_true contains NaN or inf: nan at row 1"):
+    with pytest.raises(ValueError, match="Input y contains NaN"):
         evaluate_ranking(model, TEST, [1, np.nan, 1, 1, 1, 1])
     with pytest.raises(ValueError, match="sample_weight is negative"):
         evaluate_ranking(model, TEST, sample_weight=[1, -1, 1, 1, 1, 1])

@@ -16,6 +16,8 @@ from sklearn_metarec._kernels._jit import jit
 # A row whose residual is at most this part of (G + ridge I) x has converged: beyond it
 # single precision has nothing to add. Squared, as the residuals are.
 _CONVERGED = np.float32(1e-6) ** 2
+# So small a squared residual is zero: squares of what is smaller would underflow.
+_NOTHING = np.float32(1e-30)
 # The rows whose products with G are one call of BLAS.
 BLOCK = 32
 
@@ -66,8 +68,8 @@ def _add_rows(vectors, indices, weights, start, stop, one, sign, p, out):
 
 @jit(fastmath=True)
 def improve_rows(
-    lo, hi, residuals, directions, products, squares, limits, indptr, indices, weights, gram,
-    ridge, n_steps, vectors, out,
+    lo, hi, residuals, directions, products, squares, limits, indptr, indices, weights,
+    gram, ridge, n_steps, vectors, out,
 ):  # fmt: skip
     """Bring rows lo to hi of `out` nearer to their solutions by conjugate gradients.
 
@@ -101,7 +103,7 @@ def improve_rows(
             for f in range(n_factors):
                 p[f] = r[f]
                 square += r[f] * r[f]
-            limits[b] = _CONVERGED * max(scale, square)
+            limits[b] = max(_CONVERGED * max(scale, square), _NOTHING)
             squares[b] = square if square > limits[b] else zero
             active += squares[b] > zero
         for _ in range(n_steps):

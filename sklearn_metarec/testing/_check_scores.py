@@ -79,18 +79,17 @@ def check_explain(name, estimator):
         own = set(rows.X[rows.X[:, 0] == user, 1].tolist())
         for col in (0, 5, len(model.items_) - 1):
             explanation = model.explain(user, model.items_[col])
-            # A Bunch is a dict: its attribute `items` is a method.
-            items = explanation["items"]
             what = f"{name}.explain({user}, {model.items_[col]})"
             expected = table[np.searchsorted(model.users_, user), col]
             require_close(explanation.score, expected, f"{what}: score")
             require(
-                set(items.tolist()) <= own,
+                set(explanation.items.tolist()) <= own,
                 f"{what} names items that are not the user's.",
             )
             terms = np.asarray(explanation.contributions, dtype=float)
             require(
-                len(terms) == len(items) and bool((np.diff(terms) <= 0).all()),
+                len(terms) == len(explanation.items)
+                and bool((np.diff(terms) <= 0).all()),
                 f"{what}: contributions are not one an item, largest first.",
             )
             if explanation.exact:

@@ -121,7 +121,7 @@ def check_unknown_in_explain(name, estimator):
         own = [] if pair[0] == "nobody" else rows_of(rows, user).X[:, 1].tolist()
         require(
             bool(np.isfinite(explanation.score))
-            and set(explanation["items"].tolist()) <= set(own),
+            and set(explanation.items.tolist()) <= set(own),
             f"{name}.explain{tuple(pair)} is {explanation}.",
         )
 
