@@ -1,5 +1,6 @@
 """Ids and their codes: any hashable id to an int32 code in sorted order, and back."""
 
+import math
 import numbers
 
 import numpy as np
@@ -290,7 +291,7 @@ def _sorted_order(unique, name):
 def _sort_key(id_, name):
     if isinstance(id_, numbers.Real):
         # Python integers have no bounds, and NumPy knows only those of 64 bits.
-        if not isinstance(id_, numbers.Integral) and not np.isfinite(id_):
+        if not isinstance(id_, numbers.Integral) and not math.isfinite(id_):
             raise ValueError(f"{name} contains NaN or inf: {id_!r}.")
         return (0, "", id_)
     if isinstance(id_, str):

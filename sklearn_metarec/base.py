@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sklearn_metarec._evaluate import evaluate_ranking
 from sklearn_metarec._history import History, Profiles
+from sklearn_metarec._request import Asked, check_ids, check_k, read_rows
 from sklearn_metarec._scoring import Filters, FixedScorer, WithFallback, rank
 from sklearn_metarec._unwrap import long_form, recommend
 from sklearn_metarec._vocabulary import encode_ids
@@ -25,7 +26,6 @@ from sklearn_metarec.interactions import (
     encode_interactions,
     has_named_columns,
     make_csr,
-    pair_matrix,
     read_table,
 )
 from sklearn_metarec.utils._sklearn import (
@@ -218,7 +218,7 @@ class BaseRecommender(BaseEstimator):
                 sample_weight = sample_weight[keep]
                 y = None if y is None else y[keep]
             if not len(interactions):
-                raise ValueError("All rows have sample_weight 0: nothing to learn from.")
+                raise ValueError("All rows have sample_weight 0: none is left.")
         return History.from_interactions(
             interactions.compact(), y, sample_weight, rating=rating
         )
@@ -228,7 +228,7 @@ class BaseRecommender(BaseEstimator):
         finite = np.isfinite(y)
         if not finite.all():
             row = int(np.argmin(finite))
-            raise ValueError(f"Input y contains NaN or infinity: {y[row]} at row {row}.")
+            raise ValueError(f"Input y contains NaN or inf: {y[row]} at row {row}.")
         if not rating and (y < 0).any():
             row = int(np.argmax(y < 0))
             raise ValueError(
@@ -343,7 +343,7 @@ class BaseRecommender(BaseEstimator):
             If `k` is below 1, or `context` has not one row a user.
         """
         check_is_fitted(self)
-        _check_k(k)
+        check_k(k)
         asked, codes, added = self._asked(users, history)
         if context is not None and len(context) != len(codes):
             raise ValueError(
@@ -352,7 +352,7 @@ class BaseRecommender(BaseEstimator):
             )
         profiles = Profiles(self._history(), codes, added)
         self._warn_if_cold(profiles)
-        filters = self._filters(asked, profiles, exclude_seen, items, exclude)
+        filters = asked.filters(profiles, self._items, exclude_seen, items, exclude)
         scorer = self._complete_scorer(profiles)
         n_items = len(self._items)
         cols, scores = rank(
@@ -391,14 +391,14 @@ class BaseRecommender(BaseEstimator):
 
     def _asked(self, users, history):
         """Return (the users of a call, their codes, what is added to them)."""
-        table, target = _read_rows(history)
+        table, target = read_rows(history)
         if users is None and table is None:
-            asked = _Asked(self._users.ids)
+            asked = Asked(self._users.ids)
             return asked, np.arange(len(self._users), dtype=np.int32), None
         if users is None:
-            asked = _Asked(encode_ids(table.user, "user_id")[0].ids)
+            asked = Asked(encode_ids(table.user, "user_id")[0].ids)
         else:
-            asked = _Asked(_check_users(users))
+            asked = Asked(check_ids(users))
         codes = self._users.lookup(asked.ids, "users")
         if table is None or not len(asked.ids):
             return asked, codes, None
@@ -434,39 +434,6 @@ class BaseRecommender(BaseEstimator):
                 ColdUsersWarning,
                 stacklevel=3,
             )
-
-    def _filters(self, asked, profiles, exclude_seen, items, exclude):
-        allowed, allow = self._item_filter(asked, items)
-        banned, deny = self._item_filter(asked, exclude)
-        if banned is not None:
-            allowed = ~banned if allowed is None else allowed & ~banned
-        if exclude_seen:
-            deny = profiles.matrix if deny is None else deny + profiles.history.pairs
-        return Filters(len(profiles), deny, allow, allowed)
-
-    def _item_filter(self, asked, items):
-        """Return (mask over all items, None) or (None, items of each user)."""
-        if items is None:
-            return None, None
-        if isinstance(items, str | bytes) or not hasattr(items, "__len__"):
-            raise ValueError(
-                "items and exclude take a list of item ids or a table of pairs, got "
-                f"{items!r}. For one item pass [item]."
-            )
-        n_items = len(self._items)
-        if hasattr(items, "columns") or np.ndim(items) == 2:
-            table = read_table(items, allow_empty=True, warn=False)
-            rows = asked.vocabulary.lookup(table.user, "user_id")
-            cols = self._items.lookup(table.item, "item_id")
-            known = (rows >= 0) & (cols >= 0)
-            ones = np.ones(int(known.sum()), dtype=np.float32)
-            shape = (len(asked.vocabulary), n_items)
-            pairs = pair_matrix(rows[known], cols[known], ones, shape)
-            return None, History(None, self._items, pairs).take(asked.codes).matrix
-        mask = np.zeros(n_items, dtype=bool)
-        cols = self._items.lookup(items, "items")
-        mask[cols[cols >= 0]] = True
-        return mask, None
 
     # -------------------------------------------------- similarity and reasons
 
@@ -578,55 +545,6 @@ class BaseRatingRecommender(RegressorMixin, BaseRecommender):
         return tags
 
 
-class _Asked:
-    """The users of a call: ids in the order asked, repeated ones too."""
-
-    def __init__(self, ids):
-        self.ids = ids
-        self._coded = None
-
-    @property
-    def vocabulary(self):
-        """The distinct users."""
-        return self._encoded()[0]
-
-    @property
-    def codes(self):
-        """The position of each asked user among the distinct ones."""
-        return self._encoded()[1]
-
-    def _encoded(self):
-        if self._coded is None:
-            self._coded = encode_ids(self.ids, "users")
-        return self._coded
-
-
-def _check_users(users):
-    if isinstance(users, str | bytes) or np.ndim(users) != 1:
-        raise ValueError(
-            f"users must be a list or 1-d array of user ids, got {users!r}. For one "
-            "user pass [user]."
-        )
-    if isinstance(users, np.ndarray) or hasattr(users, "to_numpy"):
-        return np.asarray(users)
-    users = list(users)
-    ids = np.empty(len(users), dtype=object)
-    ids[:] = users
-    return ids
-
-
-def _check_k(k):
-    if not isinstance(k, int | np.integer) or k < 1:
-        raise ValueError(f"k must be an integer of at least 1, got {k!r}.")
-
-
-def _read_rows(history):
-    if history is None:
-        return None, None
-    table, target = history if isinstance(history, tuple) else (history, None)
-    return read_table(table, allow_empty=True, warn=False), target
-
-
 def _distinct(codes, n_codes):
     """Return (ascending distinct codes, -1 first; the position of each row's code)."""
     used = np.zeros(n_codes + 1, dtype=bool)
@@ -637,25 +555,17 @@ def _distinct(codes, n_codes):
 
 
 def _most_similar(vocabulary, ids, k, make_scorer):
-    _check_k(k)
-    if isinstance(ids, str | bytes) or np.ndim(ids) != 1:
-        raise ValueError(
-            "similar_items and similar_users take a list or 1-d array of ids, got "
-            f"{ids!r}. For one id pass [id]."
-        )
-    codes = vocabulary.lookup(ids)
+    check_k(k)
+    codes = vocabulary.lookup(check_ids(ids))
     known = np.flatnonzero(codes >= 0)
-    n = len(known)
-    itself = make_csr(
-        np.arange(n + 1), codes[known], np.ones(n, np.float32), (n, len(vocabulary))
-    )
-    out = np.full((len(codes), k), -1, dtype=np.int32)
+    n, n_all = len(known), len(vocabulary)
+    itself = make_csr(np.arange(n + 1), codes[known], np.ones(n, bool), (n, n_all))
+    found = np.full((len(codes), k), -1, dtype=np.int32)
     scores = np.full((len(codes), k), -np.inf, dtype=np.float32)
     if n:
-        out[known], scores[known] = rank(
-            make_scorer(codes[known]), n, len(vocabulary), k, Filters(n, itself)
-        )
-    return vocabulary.decode(out), scores
+        scorer = make_scorer(codes[known])
+        found[known], scores[known] = rank(scorer, n, n_all, k, Filters(n, itself))
+    return vocabulary.decode(found), scores
 
 
 @contextmanager

@@ -115,6 +115,9 @@ class RandomRecommender(BaseRecommender):
     [['milk']]
     """
 
+    # A list does not depend on what its user had.
+    _history_exact = False
+
     _parameter_constraints = {"random_state": ["random_state"]}
 
     def __init__(self, random_state=None):

@@ -1,27 +1,40 @@
 """Save a model to a file, and load it without running code from the file."""
 
+import json
 import zipfile
 from importlib import import_module
 from importlib.metadata import version
-from inspect import isclass
+from inspect import isclass, isfunction
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import scipy
 import sklearn
+import sklearn.metrics
+from scipy import sparse
 
 from sklearn_metarec import __version__
+from sklearn_metarec.base import BaseRecommender
 from sklearn_metarec.exceptions import InvalidModelFileError
 
 __all__ = ["load", "save"]
 
 _FORMAT = 1
 _PACKAGE = "sklearn_metarec"
-# Types of other libraries that fitted models hold, and that only hold data.
+# What the file says of itself, beside the members that skops writes: it can be read
+# before anything else of the file is trusted.
+_HEADER = f"{_PACKAGE}.json"
+# What skops trusts already is data, and scikit-learn's estimators. In addition, what
+# models and searches hold, each only by the loader that skops writes for it: as a data
+# type, as an object that is made without its constructor, and as a function.
 _DATA_TYPES = {
-    "scipy.sparse._csr.csr_array",
-    "numpy.dtype",
+    "scipy.sparse._csr.csr_array": "SparseMatrixNode",
+    "numpy.dtype": "DTypeNode",
+    "sklearn.utils._bunch.Bunch": "DictNode",
 }
+_CLASSES_OF = (_PACKAGE, "sklearn.model_selection", "sklearn.metrics._scorer")
+_FUNCTIONS_OF = ("sklearn.metrics",)
 
 
 def save(model, path):
@@ -60,7 +73,7 @@ def save(model, path):
     import skops.io
 
     path = Path(path)
-    content = {
+    header = {
         "format": _FORMAT,
         "versions": {
             _PACKAGE: __version__,
@@ -69,11 +82,12 @@ def save(model, path):
             "scipy": scipy.__version__,
             "skops": version("skops"),
         },
-        "model": model,
     }
-    partial = path.with_name(path.name + ".part")
+    partial = path.with_name(f"{path.name}.{uuid4().hex[:8]}.part")
     try:
-        skops.io.dump(content, partial)
+        skops.io.dump(model, partial)
+        with zipfile.ZipFile(partial, "a") as archive:
+            archive.writestr(_HEADER, json.dumps(header, indent=2))
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
@@ -83,9 +97,9 @@ def save(model, path):
 def load(path, *, trusted=()):
     """Load an estimator.
 
-    Only types of this package, of scikit-learn and plain data are made; a file that
-    holds others is refused before anything of it is built, so that no code of an
-    unknown file's author runs.
+    Only types of this package, of scikit-learn and plain data are made, without
+    calling their constructors; a file that holds others is refused before anything
+    of it is built, so that no code of an unknown file's author runs.
 
     Parameters
     ----------
@@ -105,40 +119,42 @@ def load(path, *, trusted=()):
         If the file is not one of `save`, is damaged, comes from a newer version, or
         holds types that are not trusted.
     OSError
-        If it cannot be read.
+        If it cannot be opened.
+
+    Notes
+    -----
+    What is checked is the types and the stored pairs, not whether all numbers of a
+    model fit together. A file that was made to do harm cannot run code, but it may
+    recommend nonsense or end the process when the model is used.
     """
     import skops.io
 
     path = Path(path)
-    try:
-        foreign = _foreign_types(skops.io.get_untrusted_types(file=path))
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError) as error:
-        raise InvalidModelFileError(_damaged(path, error)) from error
-    unknown = sorted(set(foreign) - set(trusted))
-    if unknown:
-        raise InvalidModelFileError(
-            f"{path} holds types that are not trusted: {', '.join(unknown)}. If they "
-            f"are yours, pass trusted={unknown}."
-        )
-    try:
-        types = skops.io.get_untrusted_types(file=path)
-        content = skops.io.load(path, trusted=types)
-    except OSError:
-        raise
-    except Exception as error:
-        # Whatever a truncated or altered file makes the reader stumble over.
-        raise InvalidModelFileError(_damaged(path, error)) from error
-    if not isinstance(content, dict) or "format" not in content:
-        raise InvalidModelFileError(
-            f"{path} was not written by sklearn_metarec.save; load it with skops."
-        )
-    if content["format"] > _FORMAT:
-        written_by = content["versions"][_PACKAGE]
-        raise InvalidModelFileError(
-            f"{path} was written by version {written_by} of {_PACKAGE}; this is "
-            f"{__version__}, which is too old to read it."
-        )
-    return content["model"]
+    trusted = {trusted} if isinstance(trusted, str) else set(trusted)
+    # One open file: what is checked is what is loaded.
+    with path.open("rb") as file:
+        try:
+            header = _read_header(file)
+        except Exception as error:
+            raise InvalidModelFileError(_damaged(path, error)) from error
+        _check_header(path, header)
+        try:
+            types = skops.io.get_untrusted_types(file=file)
+            unknown = sorted(_unknown_types(file, types) - trusted)
+        except Exception as error:
+            # Whatever a truncated or altered file makes the reader stumble over.
+            raise InvalidModelFileError(_damaged(path, error)) from error
+        if unknown:
+            raise InvalidModelFileError(
+                f"{path} holds types that are not trusted: {', '.join(unknown)}. If "
+                f"they are yours, pass trusted={unknown}."
+            )
+        try:
+            model = skops.io.load(file, trusted=types)
+            _check_pairs(model)
+        except Exception as error:
+            raise InvalidModelFileError(_damaged(path, error)) from error
+    return model
 
 
 def _damaged(path, error):
@@ -148,20 +164,101 @@ def _damaged(path, error):
     )
 
 
-def _foreign_types(names):
-    """Return the types that are neither plain data nor classes of this package."""
-    return [name for name in names if name not in _DATA_TYPES and not _is_ours(name)]
+def _read_header(file):
+    """Return what the file says of itself, None if it is a zip file of others."""
+    with zipfile.ZipFile(file) as archive:
+        if _HEADER not in archive.namelist():
+            return None
+        header = json.loads(archive.read(_HEADER))
+    return {"format": int(header["format"]), "versions": dict(header["versions"])}
 
 
-def _is_ours(name):
-    """Tell whether a name is that of a class defined in this package."""
+def _check_header(path, header):
+    if header is None:
+        raise InvalidModelFileError(
+            f"{path} was not written by sklearn_metarec.save. If it is a file of "
+            "skops, load it with skops.io.load."
+        )
+    if header["format"] > _FORMAT:
+        raise InvalidModelFileError(
+            f"{path} was written by version {header['versions'].get(_PACKAGE)} of "
+            f"{_PACKAGE}; this is {__version__}, which is too old to read it."
+        )
+
+
+def _unknown_types(file, names):
+    """Return those of the types that skops does not trust that we do not either."""
+    with zipfile.ZipFile(file) as archive:
+        loaders = _loaders(json.loads(archive.read("schema.json")))
+    return {name for name in names if not loaders.get(name, {""}) <= _loader_of(name)}
+
+
+def _loaders(schema):
+    """Return the loaders by which each type of a file is made."""
+    loaders: dict[str, set[str]] = {}
+    pending = [schema]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, dict):
+            if "__loader__" in part:
+                name = f"{part.get('__module__')}.{part.get('__class__')}"
+                loaders.setdefault(name, set()).add(str(part["__loader__"]))
+            pending += part.values()
+        elif isinstance(part, list):
+            pending += part
+    return loaders
+
+
+def _loader_of(name):
+    """Return the loaders by which a type may be made: one, or none.
+
+    Any other could call a constructor, or something that is no class at all, with
+    what the author of the file chose.
+    """
+    if name in _DATA_TYPES:
+        return {_DATA_TYPES[name]}
     module, _, attribute = name.rpartition(".")
-    if module != _PACKAGE and not module.startswith(_PACKAGE + "."):
-        return False
+    if not _is_within(module, _CLASSES_OF + _FUNCTIONS_OF):
+        return set()
     try:
         value = getattr(import_module(module), attribute, None)
     except ImportError:
-        return False
-    # Classes only: a function of the package could be made to run with the file's
-    # arguments.
-    return isclass(value) and value.__module__ == module
+        return set()
+    if getattr(value, "__module__", None) != module:
+        return set()  # imported there from elsewhere
+    if isclass(value) and _is_within(module, _CLASSES_OF):
+        return {"ObjectNode"}
+    if isfunction(value) and _is_within(module, _FUNCTIONS_OF):
+        return {"FunctionNode"} if attribute in sklearn.metrics.__all__ else set()
+    return set()
+
+
+def _is_within(module, roots):
+    return any(module == root or module.startswith(f"{root}.") for root in roots)
+
+
+def _check_pairs(model):
+    """Check that no stored pair is outside the matrix that compiled code expects."""
+    pending, done = [model], set()
+    while pending:
+        part = pending.pop()
+        if id(part) in done or isclass(part):
+            continue
+        done.add(id(part))
+        if isinstance(part, BaseRecommender) and hasattr(part, "history_"):
+            _check_history(part)
+        if sparse.issparse(part):
+            part.check_format(full_check=True)
+        elif isinstance(part, dict):
+            pending += part.values()
+        elif isinstance(part, list | tuple):
+            pending += part
+        else:
+            pending += getattr(part, "__dict__", {}).values()
+
+
+def _check_history(model):
+    shape = len(model.users_), len(model.items_)
+    matrix = model.history_
+    if not sparse.issparse(matrix) or matrix.format != "csr" or matrix.shape != shape:
+        raise ValueError(f"history_ is no CSR matrix of {shape[0]} x {shape[1]}.")

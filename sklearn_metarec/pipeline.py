@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 
+import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_metarec import _unwrap
 from sklearn_metarec._vocabulary import encode_ids
-from sklearn_metarec.interactions import has_named_columns, read_table
+from sklearn_metarec.interactions import read_table
+from sklearn_metarec.preprocessing._tables import configured_output
 from sklearn_metarec.utils._sklearn import available_if, name_estimators
 
 __all__ = ["RecommenderPipeline", "make_recommender_pipeline"]
@@ -25,9 +27,12 @@ class RecommenderPipeline(Pipeline):
     """A scikit-learn pipeline whose last step is a recommender.
 
     Everything a `Pipeline` does, and the recommender's verbs on top. Given a dataframe,
-    its steps pass dataframes on, so that the recommender finds user and item by name
-    behind a ColumnTransformer. Ids are the caller's throughout: a step that recodes
-    them, such as `IdEncoder`, is undone in what comes back.
+    its steps pass dataframes of pandas on, unless they are set to another output, so
+    that the recommender finds user and item by name behind a ColumnTransformer. Ids
+    are the caller's throughout: a step that recodes them, such as `IdEncoder`, is
+    undone in what comes back. Behind one that cannot be undone, such as an
+    OrdinalEncoder over the ids, `predict` and `score` work, and the verbs that take or
+    return ids raise an error.
 
     Parameters
     ----------
@@ -81,13 +86,31 @@ class RecommenderPipeline(Pipeline):
         self : object
             The fitted pipeline.
         """
-        if hasattr(X, "columns"):
-            for _, step in self.steps[:-1]:
-                if hasattr(step, "set_output"):
-                    step.set_output(transform="pandas")
+        self._ids_lost = None
+        self._pass_frames_on(hasattr(X, "columns"))
         super().fit(X, y, **params)
-        self._ids_lost = self._lost_ids(X)
+        side = self._lost_side(X)
+        if side:
+            self._ids_lost = (
+                f"A step of this pipeline changes the {side} ids in a way that cannot "
+                "be undone, so that nobody could be recommended to by name. Leave the "
+                "id columns alone (remainder='passthrough'), or use "
+                "sklearn_metarec.preprocessing.IdEncoder."
+            )
         return self
+
+    def _pass_frames_on(self, frames):
+        """Set the steps to pandas output, or take that back for an array."""
+        ours = set(getattr(self, "_set_to_pandas", ()))
+        for name, step in self.steps[:-1]:
+            if not hasattr(step, "set_output"):
+                continue
+            if frames and configured_output(step) == "default":
+                step.set_output(transform="pandas")
+                ours.add(name)
+            elif not frames and name in ours:
+                step.set_output(transform="default")
+        self._set_to_pandas = sorted(ours) if frames else []
 
     @property
     def users_(self):
@@ -100,31 +123,40 @@ class RecommenderPipeline(Pipeline):
         return self._outer_ids("item")
 
     def _outer_ids(self, side):
+        if getattr(self, "_ids_lost", None):
+            raise AttributeError(self._ids_lost)
         transformers, final = _unwrap.unwrap(self)
         return _unwrap.decode_side(transformers, side, getattr(final, f"{side}s_"))
 
-    def _lost_ids(self, X):
-        """Return the side whose ids a step recoded in a way that cannot be undone."""
+    def _lost_side(self, X):
+        """Return whose ids a step recoded in a way that cannot be undone."""
         transformers, final = _unwrap.unwrap(self)
-        if not transformers or not hasattr(final, "users_"):
+        if not transformers or not hasattr(final, "seen_pairs"):
             return None
-        table = read_table(X, warn=False)
-        for side, ids in (("user", table.user), ("item", table.item)):
-            raw = encode_ids(ids, side)[0].ids
-            inner = encode_ids(_unwrap.encode_side(transformers, side, raw))[0]
-            if (inner.lookup(getattr(final, f"{side}s_")) < 0).all():
+        try:
+            table = _unwrap.raw_table(X)
+            users, items = (
+                _inner_ids(transformers, side, ids)
+                for side, ids in (("user", table.user), ("item", table.item))
+            )
+        except (ValueError, TypeError):
+            return "user and item"  # steps made ids of what is none
+        for side, inner, known in (
+            ("user", users, final.users_),
+            ("item", items, final.items_),
+        ):
+            if (encode_ids(inner)[0].lookup(known) < 0).any():
                 return side
-        return None
+        # Each pair of the fit has to be one of the table, else ids went astray within
+        # their own range. (The table may have more: rows of weight zero.)
+        seen = final.seen_pairs(users, items)
+        rows, cols = encode_ids(users[seen])[1], encode_ids(items[seen])[1]
+        n_pairs = len(np.unique(rows.astype(np.int64) * len(final.items_) + cols))
+        return None if n_pairs == final.history_.nnz else "user or item"
 
     def _check_ids(self):
         check_is_fitted(self)
-        if getattr(self, "_ids_lost", None):
-            raise ValueError(
-                f"A step of this pipeline changes the {self._ids_lost} ids in a way "
-                "that cannot be undone, so that nobody could be recommended to by "
-                "name. Leave the id columns alone (remainder='passthrough'), or use "
-                "sklearn_metarec.preprocessing.IdEncoder."
-            )
+        _unwrap.check_ids_kept(self)
 
     @_final_has("recommend")
     def recommend(self, users=None, k=10, **options):
@@ -146,7 +178,7 @@ class RecommenderPipeline(Pipeline):
         scores : ndarray of shape (n_users, k)
             Their scores; -inf where there is no item.
         """
-        self._check_ids()
+        check_is_fitted(self)
         return _unwrap.recommend(self, users, k, **options)
 
     @_final_has("similar_items")
@@ -225,6 +257,10 @@ class RecommenderPipeline(Pipeline):
     def partial_fit(self, X, y=None, sample_weight=None):
         """Update the recommender; the fitted steps before it stay as they are.
 
+        An `IdEncoder` among them has codes for the users and items of the fit only:
+        the new rows can be of no others. The recommenders of this package take the
+        ids as they are; without an encoder, new users and items are welcome.
+
         Parameters
         ----------
         X : array-like or dataframe of shape (n, >= 2)
@@ -238,16 +274,50 @@ class RecommenderPipeline(Pipeline):
         -------
         self : object
             The updated pipeline.
+
+        Raises
+        ------
+        ValueError
+            If a row has an id for which an `IdEncoder` of the pipeline has no code.
         """
         if not self.__sklearn_is_fitted__():
             weights = {}
             if sample_weight is not None:
                 weights[f"{self.steps[-1][0]}__sample_weight"] = sample_weight
             return self.fit(X, y, **weights)
+        inner = X
         for _, _, step in self._iter(with_final=False):
-            X = step.transform(X)
-        self._final_estimator.partial_fit(X, y, sample_weight)
+            inner = step.transform(inner)
+        self._check_codes(X, inner, sample_weight)
+        self._final_estimator.partial_fit(inner, y, sample_weight)
         return self
+
+    def _check_codes(self, X, inner, sample_weight):
+        """Check that each row's ids have a code that can be decoded again."""
+        transformers, _ = _unwrap.unwrap(self)
+        rows = slice(None) if sample_weight is None else np.asarray(sample_weight) > 0
+        for side in ("user", "item"):
+            if not _unwrap.id_encoders(transformers, side):
+                continue
+            codes = np.asarray(getattr(read_table(inner, warn=False), side))[rows]
+            ids = _unwrap.decode_side(transformers, side, codes)
+            nameless = np.array([id_ is None for id_ in ids.tolist()], dtype=bool)
+            if nameless.any():
+                raw = np.asarray(getattr(_unwrap.raw_table(X), side), dtype=object)
+                new = dict.fromkeys(raw[rows][nameless].tolist())
+                raise ValueError(
+                    f"The IdEncoder of this pipeline has no code for {len(new)} "
+                    f"{side} ids of the new rows, such as {next(iter(new))!r}: they "
+                    "could never be named again. Fit the pipeline anew on all rows, or "
+                    "leave the ids as they are: the recommenders of this package take "
+                    "them raw, and encode new ones on the way."
+                )
+
+
+def _inner_ids(transformers, side, ids):
+    """Return the ids of rows as the recommender should know them."""
+    raw, codes = encode_ids(ids, f"{side}_id")
+    return np.asarray(_unwrap.encode_side(transformers, side, raw.ids))[codes]
 
 
 def make_recommender_pipeline(*steps, memory=None, transform_input=None, verbose=False):

@@ -160,8 +160,8 @@ BAD_TARGETS = [
     ("two columns", np.ones((5, 2)), ValueError, "(5, 2)"),
     ("a column", np.ones((5, 1)), DataConversionWarning, "ravel()"),
     ("text", list("abcde"), ValueError, "could not convert string to float: 'a'"),
-    ("NaN", [1, 2, NAN, 3, 4], ValueError, "y contains NaN or infinity: nan at row 2"),
-    ("inf", [1, 2, 3, INF, 4], ValueError, "y contains NaN or infinity: inf at row 3"),
+    ("NaN", [1, 2, NAN, 3, 4], ValueError, "y contains NaN or inf: nan at row 2"),
+    ("inf", [1, 2, 3, INF, 4], ValueError, "y contains NaN or inf: inf at row 3"),
     ("None", [1, None, 2, 3, 4], ValueError, "y contains NaN"),
 ]
 
@@ -219,8 +219,8 @@ BAD_TABLES_TO_PREDICT = [
 ]
 
 BAD_CALLS = [
-    ("one user", {"users": 1}, ValueError, "got 1. For one user pass [user]"),
-    ("a name", {"users": "ann"}, ValueError, "For one user pass [user]"),
+    ("one user", {"users": 1}, ValueError, "got 1. For a single one pass [id]"),
+    ("a name", {"users": "ann"}, ValueError, "For a single one pass [id]"),
     ("users in a column", {"users": [[1], [2]]}, ValueError, "a list or 1-d array"),
     ("a set of users", {"users": {1, 2}}, ValueError, "a list or 1-d array"),
     ("NaN as a user", {"users": [1, NAN]}, ValueError, "users contains NaN"),
@@ -304,7 +304,7 @@ def test_other_calls_that_make_no_sense(estimator):
         model.score(X, Y[:1])
     for similar in ("similar_items", "similar_users"):
         if hasattr(model, similar):
-            with pytest.raises(ValueError, match="For one id pass"):
+            with pytest.raises(ValueError, match="got 10. For a single one pass"):
                 getattr(model, similar)(10)
             with pytest.raises(ValueError, match="at least 1, got 0"):
                 getattr(model, similar)([10], k=0)

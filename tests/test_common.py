@@ -40,6 +40,11 @@ SETTINGS = {
     "BiasRegressor": [{}, {"user_regularization": 0.5, "tol": 0.0}],
     "EASE": [{}, {"regularization": 5.0, "weighting": "bm25"}, {"weighting": None}],
     "IALS": [{"n_factors": 4}],
+    "ItemKNN": [
+        {},
+        {"n_neighbors": 3, "similarity": "jaccard", "weighting": None},
+        {"n_neighbors": 3, "weighting": "bm25", "shrinkage": 0},
+    ],
     "MFRegressor": [{"n_factors": 4}],
     "MetaSelector": [
         {
@@ -53,14 +58,11 @@ SETTINGS = {
     ],
     "PopularityRecommender": [{}, {"weighted": True}],
     "RecommenderPipeline": [{"steps": [("ids", IdEncoder()), ("ease", EASE())]}],
+    "UserKNN": [{}, {"n_neighbors": 3, "similarity": "jaccard"}],
 }
 
 # Checks that may fail, and why.
 EXPECTED_FAILURES = {
-    "RandomRecommender": {
-        "check_history_is_a_user": "Unknown users share one list, whatever they had.",
-        "check_history_adds_up": "A user's list does not depend on what they had.",
-    },
     # As of scikit-learn's Pipeline, in its own tests.
     "RecommenderPipeline": {
         "check_dont_overwrite_parameters": "A Pipeline fits its steps in place.",

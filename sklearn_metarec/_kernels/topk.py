@@ -83,7 +83,8 @@ def _start_threshold(maxima, n_blocks, k, best, best_float):
         threshold = max(best_float[0], LOW)
     elif bound >= -1:
         # The bound is a zero; what lies just below it is a denormal, which the
-        # processor may flush to zero: stay clear of those.
+        # processor may flush to zero: stay clear of those. Both zeros are one score.
+        bound = np.int32(-1)
         threshold = np.float32(-1e-30)
     elif bound > _SMALLEST:
         best[0] = _order_key(np.int32(bound - np.int32(1)))

@@ -6,8 +6,10 @@ import numpy as np
 _MIN_ROWS = 30_000
 # Each sample is this many times the one before: the last is most of the cost.
 _GROWTH = 3
-# |t| of a paired difference beyond which a candidate is behind for sure (p < 0.01).
+# Standard errors by which a candidate must be behind to be so for sure (p < 0.01).
 _BEHIND = 2.58
+# And the share of the leader's score: what is best on a sample may be second on all.
+_MARGIN = 0.05
 
 
 def shares(n_rows):
@@ -48,10 +50,10 @@ def _is_behind(best, other):
     if best is None or other is None or len(best) != len(other):
         return False
     difference = best - other
-    spread = difference.std(ddof=1) if len(difference) > 1 else 0.0
-    if spread == 0:
+    if len(difference) < 2:
         return False
-    return difference.mean() / (spread / np.sqrt(len(difference))) > _BEHIND
+    error = difference.std(ddof=1) / np.sqrt(len(difference))
+    return difference.mean() > _BEHIND * error + _MARGIN * abs(best.mean())
 
 
 def affordable(n_configs, n_folds, plan, evaluations):

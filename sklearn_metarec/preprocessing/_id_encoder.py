@@ -93,6 +93,17 @@ class IdEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.handle_unknown = handle_unknown
         self.unknown_value = unknown_value
 
+    def __getstate__(self):
+        state = super().__getstate__()
+        if "_vocabularies" in state:  # they hold the ids
+            state = {k: v for k, v in state.items() if k not in ("users_", "items_")}
+        return state
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        for side, vocabulary in self.__dict__.get("_vocabularies", {}).items():
+            setattr(self, f"{side}s_", vocabulary.ids)
+
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Learn the ids of a table.

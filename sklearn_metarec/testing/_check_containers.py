@@ -164,7 +164,7 @@ def check_relabelling(name, estimator):
     X, y = make_rows(estimator)
     model = fitted(estimator, X, y)
     names = {
-        "shifted integers": lambda ids: [id_ - 1050 for id_ in ids],
+        "shifted integers": lambda ids: [id_ - 100 for id_ in ids],
         "integers far apart": lambda ids: [id_ * 10**12 for id_ in ids],
         "fractions": lambda ids: [id_ + 0.5 for id_ in ids],
         "zero-padded strings": lambda ids: [f"{id_:06d}" for id_ in ids],
@@ -182,9 +182,7 @@ def check_mixed_ids(name, estimator):
     model = fitted(estimator, X, y)
 
     def rename(ids):
-        # Users are 100 to 219, items 1000 to 1039: all strings of a side are as long.
-        small = [id_ < 160 or 1000 <= id_ < 1020 for id_ in ids]
-        return [id_ if keep else str(id_) for id_, keep in zip(ids, small, strict=True)]
+        return [id_ if id_ < 103 else f"{id_:06d}" for id_ in ids]
 
     other = fitted(estimator, _renamed(X, rename), y)
     require_same_model(

@@ -26,7 +26,8 @@ def check_history_names_the_users(name, estimator):
     """Check that by default the users are those of the history, new ones too."""
     rows = make_rows(estimator)
     model = fitted(estimator, *rows)
-    X = [["zoe", rows.X[0, 1]], [100, rows.X[1, 1]], ["zoe", rows.X[2, 1]]]
+    known = int(rows.X[0, 0])
+    X = [["zoe", rows.X[0, 1]], [known, rows.X[1, 1]], ["zoe", rows.X[2, 1]]]
     y = [2.0, 3.0, 1.0]
     found = model.recommend(k=4, history=(X, y))
     require(
@@ -37,7 +38,7 @@ def check_history_names_the_users(name, estimator):
         bool(np.isfinite(found[1]).all()),
         f"{name}.recommend(history=...) has no full lists: {found[1]}.",
     )
-    asked = model.recommend([100, "zoe"], k=4, history=(X, y))
+    asked = model.recommend([known, "zoe"], k=4, history=(X, y))
     require_same_lists(asked, found, f"{name}.recommend(users, history=...)")
 
 

@@ -3,6 +3,7 @@
 import pickle
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -161,33 +162,28 @@ def _calls(model, estimator, rows):
     can = Capabilities(estimator)
     users, (user, item) = some_users(rows), rows.X[0].tolist()
     test = unseen_rows(rows)
-    y = np.arange(len(test)) % 3 + 1.0
-    calls = {
-        "predict": lambda: model.predict(test),
-        "recommend": lambda: model.recommend(k=3),
-        "recommend(users)": lambda: model.recommend([*users, "nobody"], k=3),
-        "score": lambda: model.score(test, y),
-    }
     history = ([["zoe", item], [user, item], [user, rows.X[1, 1]]], [2.0, 3.0, 1.0])
-    options = {
-        "history": history,
-        "items": rows.X[:5, 1],
-        "exclude": rows.X[:9],
+    calls = {
+        "predict": partial(model.predict, test),
+        "recommend": partial(model.recommend, k=3),
+        "recommend(users)": partial(model.recommend, [*users, "nobody"], k=3),
+        "score": partial(model.score, test, np.arange(len(test)) % 3 + 1.0),
     }
+    options = {"history": history, "items": rows.X[:5, 1], "exclude": rows.X[:9]}
     for option, value in options.items():
         if can.takes(option):
-            calls[f"recommend({option})"] = lambda option=option, value=value: (
-                model.recommend(None if option == "history" else users, k=3,
-                                **{option: value})
-            )  # fmt: skip
+            asked = None if option == "history" else users
+            calls[f"recommend({option})"] = partial(
+                model.recommend, asked, k=3, **{option: value}
+            )
     if can.has("explain"):
-        calls["explain"] = lambda: model.explain(user, item)
+        calls["explain"] = partial(model.explain, user, item)
         if can.takes("history"):
-            calls["explain(history)"] = lambda: model.explain(
-                "zoe", item, history=([["zoe", rows.X[1, 1]]], [2.0])
+            calls["explain(history)"] = partial(
+                model.explain, "zoe", item, history=history
             )
     for side, ids in (("items", rows.X[:3, 1]), ("users", users)):
         if can.has(f"similar_{side}"):
             similar = getattr(model, f"similar_{side}")
-            calls[f"similar_{side}"] = lambda similar=similar, ids=ids: similar(ids, 3)
+            calls[f"similar_{side}"] = partial(similar, ids, 3)
     return calls

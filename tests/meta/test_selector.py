@@ -4,10 +4,10 @@ import os
 import sys
 import time
 
+import cloudpickle  # what joblib sends tasks with
 import numpy as np
 import pandas as pd
 import pytest
-from joblib.externals import cloudpickle
 from sklearn.base import clone
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV

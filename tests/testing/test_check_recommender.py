@@ -1,3 +1,4 @@
+import threading
 import warnings
 
 import numpy as np
@@ -116,13 +117,23 @@ class LikesZeros(PopularityRecommender):
 class BreaksTiesBackwards(PopularityRecommender):
     """Puts the last of equal items first."""
 
+    def tie_order(self, items):
+        return -np.arange(len(items))
+
     def recommend(self, users=None, k=10, **options):
         items, scores = super().recommend(users, len(self.items_) + k, **options)
         for row in range(len(scores)):
             n = np.isfinite(scores[row]).sum()
-            order = np.lexsort((-np.arange(n), -scores[row, :n]))
+            order = np.lexsort((self.tie_order(items[row, :n]), -scores[row, :n]))
             items[row, :n], scores[row, :n] = items[row, order], scores[row, order]
         return items[:, :k], scores[:, :k]
+
+
+class SortsIntegersAsText(BreaksTiesBackwards):
+    """Puts 100 before 79 where they tie."""
+
+    def tie_order(self, items):
+        return items.astype(str)
 
 
 class PadsTheLongForm(PopularityRecommender):
@@ -167,6 +178,64 @@ class MixesHistories(EASE):
         return items, scores
 
 
+class UpdatesToNoise(EASE):
+    """Declares its updates to be warm, and loses what it knew."""
+
+    _partial_fit_exact = False
+
+    def _update(self, history, old, new):
+        super()._update(history, old, new)
+        rng = np.random.default_rng(0)
+        self.item_weights_ = rng.permuted(self.item_weights_, axis=1)
+
+
+class ForgetsItsWeights(EASE):
+    """Does not come back from a file."""
+
+    def __getstate__(self):
+        state = super().__getstate__().copy()
+        state["item_weights_"] = np.zeros_like(state["item_weights_"])
+        return state
+
+
+class ExplainsHalf(EASE):
+    """Leaves out terms and says that they are all."""
+
+    def _contributions(self, profiles, col):
+        baseline, cols, terms, exact = super()._contributions(profiles, col)
+        return baseline, cols[::2], terms[::2], exact
+
+
+class IsLikeItself(EASE):
+    """Finds an item most similar to itself."""
+
+    def similar_items(self, items, k=10):
+        similar, scores = super().similar_items(items, k)
+        similar[:, 1:], similar[:, 0] = similar[:, :-1].copy(), items[0]
+        return similar, scores
+
+
+class ThinksOtherwiseInThreads(PopularityRecommender):
+    """Keeps something for the thread that made it."""
+
+    def predict(self, X):
+        here = threading.current_thread() is threading.main_thread()
+        return super().predict(X) + (not here)
+
+
+class CopiesItsTable(BaseEstimator):
+    """Takes a side table and leaves cloning to scikit-learn."""
+
+    def __init__(self, item_features=None):
+        self.item_features = item_features
+
+    def fit(self, X, y=None):
+        return self
+
+    def recommend(self, users=None, k=10, *, exclude_seen=True):
+        return None
+
+
 OTHERS = [
     (CountsRowsOfWeightZero(), {"check_zero_weights_equal_absence"}),
     (LikesZeros(), {"check_zero_strength_is_not_liked", "check_target"}),
@@ -176,6 +245,13 @@ OTHERS = [
     (FitsInPlace(), {"check_failed_fit"}),
     (UpdatesWithNewRowsOnly(), {"check_partial_fit_equals_fit"}),
     (MixesHistories(), {"check_history_of_others"}),
+    (UpdatesToNoise(), {"check_partial_fit_keeps_quality"}),
+    (SortsIntegersAsText(), {"check_best_first"}),
+    (ForgetsItsWeights(), {"check_pickle", "check_skops"}),
+    (ExplainsHalf(), {"check_explain"}),
+    (IsLikeItself(), {"check_similar_items"}),
+    (ThinksOtherwiseInThreads(), {"check_threads"}),
+    (CopiesItsTable(), {"check_clone_shares_side_tables"}),
 ]
 
 
@@ -254,6 +330,63 @@ def test_what_is_not_there_is_not_checked():
         "check_partial_fit_equals_fit",
         "check_unknown_in_explain",
     }
+
+
+def names_of_checks(estimator):
+    return [param.values[1].func.__name__ for param in params_of(estimator)]
+
+
+def params_of(estimator):
+    return parametrize_with_recommender_checks([estimator]).args[1]
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "gone", "instead"),
+    [
+        (
+            "_partial_fit_exact",
+            False,
+            {"check_partial_fit_equals_fit"},
+            {"check_partial_fit_keeps_quality"},
+        ),
+        (
+            "_history_exact",
+            False,
+            {"check_history_is_a_user", "check_history_adds_up"},
+            set(),
+        ),
+        ("_reads_time", True, {"check_row_order"}, set()),
+    ],
+)
+def test_a_class_takes_back_what_it_does_not_promise(attribute, value, gone, instead):
+    cls = type("Modest", (EASE,), {attribute: value})
+    all_checks, checks = set(names_of_checks(EASE())), set(names_of_checks(cls()))
+    assert all_checks - checks >= gone
+    assert checks - all_checks == instead
+
+
+def test_a_class_without_a_place_is_not_sent_through_files():
+    class Local(PopularityRecommender):
+        """Defined where no other process finds it."""
+
+    left_out = set(names_of_checks(PopularityRecommender())) - set(
+        names_of_checks(Local())
+    )
+    assert left_out == {"check_pickle", "check_memory_mapped_model", "check_skops"}
+    assert failures(Local()) == {}
+
+
+class KnowsItems(PopularityRecommender):
+    """Takes a side table, and leaves cloning to the base."""
+
+    def __init__(self, weighted=False, *, item_features=None):
+        super().__init__(weighted)
+        self.item_features = item_features
+
+
+def test_side_tables_are_shared_by_what_builds_on_the_base():
+    assert "check_clone_shares_side_tables" in names_of_checks(KnowsItems())
+    assert failures(KnowsItems()) == {}
 
 
 # -------------------------------------------------------------------- how it is run

@@ -1,0 +1,119 @@
+"""Who is asked about in one call, and what may be recommended to them."""
+
+import numpy as np
+
+from sklearn_metarec._history import History
+from sklearn_metarec._scoring import Filters
+from sklearn_metarec._vocabulary import encode_ids
+from sklearn_metarec.interactions import pair_matrix, read_table
+
+
+class Asked:
+    """The users of a call, in the order asked, repeated ones too.
+
+    Parameters
+    ----------
+    ids : ndarray of shape (n,)
+        User ids, known to the model or not.
+    """
+
+    def __init__(self, ids):
+        self.ids = ids
+        self._encoded = None
+
+    @property
+    def vocabulary(self):
+        """The distinct users."""
+        return self._encode()[0]
+
+    @property
+    def codes(self):
+        """The position of each asked user among the distinct ones."""
+        return self._encode()[1]
+
+    def _encode(self):
+        if self._encoded is None:
+            self._encoded = encode_ids(self.ids, "users")
+        return self._encoded
+
+    def filters(self, profiles, vocabulary, exclude_seen, items, exclude):
+        """Return the filters of a call.
+
+        Parameters
+        ----------
+        profiles : Profiles
+            The users of the call.
+        vocabulary : Vocabulary
+            The model's items.
+        exclude_seen : bool
+            Whether what is in the profiles is left out.
+        items, exclude : array-like or table, or None
+            What alone, and what not, to recommend: one list, or pairs.
+
+        Returns
+        -------
+        filters : Filters
+            In item codes.
+        """
+        allowed, allow = self._item_filter(items, vocabulary)
+        banned, deny = self._item_filter(exclude, vocabulary)
+        if banned is not None:
+            allowed = ~banned if allowed is None else allowed & ~banned
+        if exclude_seen:
+            deny = profiles.matrix if deny is None else deny + profiles.history.pairs
+        return Filters(len(profiles), deny, allow, allowed)
+
+    def _item_filter(self, items, vocabulary):
+        """Return (mask over all items, None) or (None, items of each user)."""
+        if items is None:
+            return None, None
+        if isinstance(items, str | bytes) or not hasattr(items, "__len__"):
+            raise ValueError(
+                "items and exclude take a list of item ids or a table of pairs, got "
+                f"{items!r}. For one item pass [item]."
+            )
+        if hasattr(items, "columns") or np.ndim(items) == 2:
+            return None, self._pairs(items, vocabulary)
+        mask = np.zeros(len(vocabulary), dtype=bool)
+        cols = vocabulary.lookup(items, "items")
+        mask[cols[cols >= 0]] = True
+        return mask, None
+
+    def _pairs(self, pairs, vocabulary):
+        table = read_table(pairs, allow_empty=True, warn=False)
+        rows = self.vocabulary.lookup(table.user, "user_id")
+        cols = vocabulary.lookup(table.item, "item_id")
+        known = (rows >= 0) & (cols >= 0)
+        ones = np.ones(int(known.sum()), dtype=np.float32)
+        shape = (len(self.vocabulary), len(vocabulary))
+        matrix = pair_matrix(rows[known], cols[known], ones, shape)
+        return History(None, vocabulary, matrix).take(self.codes).matrix
+
+
+def check_ids(ids):
+    """Return the ids that a call names as an array."""
+    if isinstance(ids, str | bytes) or np.ndim(ids) != 1:
+        raise ValueError(
+            f"users and items are named by a list or 1-d array of ids, got {ids!r}. "
+            "For a single one pass [id]."
+        )
+    if isinstance(ids, np.ndarray) or hasattr(ids, "to_numpy"):
+        return np.asarray(ids)
+    ids = list(ids)
+    array = np.empty(len(ids), dtype=object)
+    array[:] = ids
+    return array
+
+
+def check_k(k):
+    """Check the length of a list."""
+    if not isinstance(k, int | np.integer) or k < 1:
+        raise ValueError(f"k must be an integer of at least 1, got {k!r}.")
+
+
+def read_rows(history):
+    """Return (table, target) of the rows given for a call, each None if missing."""
+    if history is None:
+        return None, None
+    table, target = history if isinstance(history, tuple) else (history, None)
+    return read_table(table, allow_empty=True, warn=False), target

@@ -1,0 +1,779 @@
+import json
+import pickle
+import zipfile
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+import skops.io
+from numpy.testing import assert_array_equal
+from scipy import sparse
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import StackingRegressor, VotingRegressor
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, KFold
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+from sklearn_metarec import (
+    EASE,
+    BiasRegressor,
+    PopularityRecommender,
+    load,
+    make_recommender_pipeline,
+    persistence,
+    recommend,
+    save,
+)
+from sklearn_metarec.exceptions import InvalidModelFileError
+from sklearn_metarec.model_selection import PerUserShuffleSplit, make_ranking_scorer
+from sklearn_metarec.preprocessing import IdEncoder
+from sklearn_metarec.utils import all_estimators
+from sklearn_metarec.utils._sklearn import is_fitted
+
+SETTINGS = {
+    "MetaSelector": {
+        "candidates": [("ease", EASE(), {}), ("popular", PopularityRecommender(), {})],
+        "budget": 2,
+    },
+    "RecommenderPipeline": {"steps": [("ids", IdEncoder()), ("ease", EASE())]},
+}
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "model.skops"
+
+
+@pytest.fixture
+def toy_text(toy):
+    """The toy table with text for ids."""
+    return toy.assign(
+        user_id="user " + toy["user_id"].astype(str),
+        item_id="item " + toy["item_id"].astype(str),
+    )
+
+
+# --------------------------------------------------------------------- there and back
+
+
+def of_kind(*kinds, having="fit"):
+    found = [
+        cls(**SETTINGS.get(name, {}))
+        for name, cls in all_estimators(kinds or None)
+        if kinds or name in SETTINGS
+    ]
+    found = [estimator for estimator in found if hasattr(estimator, having)]
+    return pytest.mark.parametrize(
+        "estimator", found, ids=[type(model).__name__ for model in found]
+    )
+
+
+def assert_same(model, copy, X):
+    assert type(copy) is type(model)
+    assert repr(copy) == repr(model)
+    assert_array_equal(copy.predict(X), model.predict(X))
+    for ours, theirs in zip(copy.recommend(k=4), model.recommend(k=4), strict=True):
+        assert_array_equal(ours, theirs)
+        assert ours.dtype == theirs.dtype
+    assert_array_equal(copy.users_, model.users_)
+
+
+@of_kind("ranker", "rating")
+def test_every_recommender(estimator, toy, toy_ratings, path):
+    model = estimator.fit(toy, toy_ratings)
+    copy = load(save(model, path))
+    assert_same(model, copy, toy)
+    basket = ([[9, 10], [9, 20]], toy_ratings[:2])
+    assert_array_equal(
+        copy.recommend(history=basket)[0], model.recommend(history=basket)[0]
+    )
+
+
+@of_kind("ranker", "rating")
+def test_every_recommender_of_text(estimator, toy_text, toy_ratings, path):
+    model = estimator.fit(toy_text, toy_ratings)
+    assert_same(model, load(save(model, path)), toy_text)
+
+
+@of_kind()
+def test_what_wraps_recommenders(estimator, toy_text, path):
+    X = pd.concat([toy_text, toy_text.assign(user_id=toy_text["user_id"] + "a")])
+    model = estimator.fit(X)
+    assert_same(model, load(save(model, path)), X)
+
+
+@of_kind("ranker", "rating", having="partial_fit")
+def test_the_copy_learns_on(estimator, toy, toy_ratings, path):
+    model = estimator.fit(toy, toy_ratings)
+    copy = load(save(model, path))
+    for one in (model, copy):
+        one.partial_fit(toy[:4], toy_ratings[:4])
+    assert_same(model, copy, toy)
+
+
+@of_kind("ranker", "rating", "transformer")
+def test_an_estimator_that_is_not_fitted(estimator, path):
+    copy = load(save(estimator, path))
+    assert type(copy) is type(estimator)
+    assert copy.get_params().keys() == estimator.get_params().keys()
+    assert not is_fitted(copy)
+
+
+@of_kind("transformer")
+def test_every_transformer(estimator, toy, path):
+    X = toy.assign(genre="a|b", price=np.linspace(0, 1, len(toy)))
+    if type(estimator).__name__ == "MultiHotEncoder":
+        X = X[["genre"]]
+    elif type(estimator).__name__ == "ItemScaler":
+        X = X[["item_id", "price"]]
+    expected = estimator.fit(X).transform(X)
+    found = load(save(estimator, path)).transform(X)
+    assert type(found) is type(expected)
+    if sparse.issparse(found):
+        found, expected = found.toarray(), expected.toarray()
+    assert_array_equal(found, expected)
+
+
+def search(kind, estimator, grid, **settings):
+    settings = {"cv": PerUserShuffleSplit(random_state=0)} | settings
+    return kind(estimator, grid, error_score="raise", **settings)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        search(
+            GridSearchCV,
+            EASE(),
+            {"regularization": [1.0, 10.0]},
+            scoring=make_ranking_scorer(["ndcg@10", "recall@5"]),
+            refit="ndcg@10",
+        ),
+        search(
+            HalvingGridSearchCV,
+            make_recommender_pipeline(IdEncoder(), EASE()),
+            {"ease__regularization": [1.0, 10.0]},
+            scoring=make_ranking_scorer("ndcg@10"),
+            min_resources=24,
+        ),
+        search(
+            GridSearchCV,
+            BiasRegressor(),
+            {"user_regularization": [1.0, 10.0]},
+            scoring="neg_root_mean_squared_error",
+            cv=KFold(3),
+        ),
+        search(
+            GridSearchCV, BiasRegressor(), {"item_regularization": [1.0]}, cv=KFold(2)
+        ),
+    ],
+    ids=["several metrics", "halving", "scikit-learn's scorer", "own score"],
+)
+def test_searches(model, toy, toy_ratings, path):
+    X, y = pd.concat([toy] * 3), np.tile(toy_ratings, 3)
+    model.fit(X, y)
+    copy = load(save(model, path))
+    assert_array_equal(copy.predict(X), model.predict(X))
+    assert_array_equal(recommend(copy, k=3)[0], recommend(model, k=3)[0])
+    assert copy.best_params_ == model.best_params_
+    assert copy.cv_results_["params"] == model.cv_results_["params"]
+
+
+def test_pipelines_of_scikit_learn(toy, path):
+    columns = ColumnTransformer(
+        [
+            ("time", StandardScaler(), ["timestamp"]),
+            ("log", FunctionTransformer(np.log), ["timestamp"]),
+            ("ids", "passthrough", ["user_id", "item_id"]),
+        ],
+        verbose_feature_names_out=True,
+    )
+    model = make_recommender_pipeline(columns, EASE()).fit(toy)
+    assert_same(model, load(save(model, path)), toy)
+
+
+@pytest.mark.parametrize(
+    "kind", [VotingRegressor, partial(StackingRegressor, final_estimator=Ridge())]
+)
+def test_ensembles_of_rating_models(kind, toy, toy_ratings, path):
+    members = [("first", BiasRegressor()), ("second", BiasRegressor(1.0))]
+    X = toy[["user_id", "item_id"]]
+    model = kind(members).fit(X, toy_ratings)
+    assert_array_equal(load(save(model, path)).predict(X), model.predict(X))
+
+
+def test_the_path_may_be_text_and_comes_back(toy, path):
+    assert save(EASE().fit(toy), str(path)) == path
+    assert load(str(path)).recommend(k=2)[0].shape == (5, 2)
+
+
+# ------------------------------------------------------------------------- the file
+
+
+def test_text_ids_are_one_block(path):
+    n, width = 2000, 9
+    ids = np.arange(n)
+    text = pd.DataFrame({"user_id": [f"user {i:04d}" for i in ids], "item_id": ids % 9})
+    size = {}
+    for what, X in (("text", text), ("numbers", text.assign(user_id=ids))):
+        model = make_recommender_pipeline(IdEncoder(), PopularityRecommender())
+        for name, estimator in (("bare", model[-1]), ("encoded", model)):
+            save(estimator.fit(X), path)
+            size[what, name] = path.stat().st_size
+            with zipfile.ZipFile(path) as archive:
+                assert b"user 0007" not in archive.read("schema.json")
+    # Four bytes a character, as in any array of text of NumPy.
+    for name in ("bare", "encoded"):
+        assert size["text", name] - size["numbers", name] < n * 4 * width + 2000
+
+
+def test_a_file_replaces_another_only_when_it_is_complete(toy, path, monkeypatch):
+    save(EASE(1.0).fit(toy), path)
+    before = path.read_bytes()
+
+    class NoFileHasThis:
+        def __reduce__(self):
+            raise TypeError("cannot be saved")
+
+    model = EASE(2.0).fit(toy)
+    model.extra_ = NoFileHasThis()
+    with pytest.raises(TypeError, match="cannot be saved"):
+        save(model, path)
+
+    def interrupted(obj, file):
+        file.write_bytes(b"half a mod")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(skops.io, "dump", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        save(EASE(2.0).fit(toy), path)
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_a_file_replaces_another(toy, path):
+    save(EASE(1.0).fit(toy), path)
+    save(EASE(2.0), path)
+    assert load(path).regularization == 2.0
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_a_folder_that_is_not_there(toy, tmp_path):
+    with pytest.raises(FileNotFoundError):
+        save(EASE().fit(toy), tmp_path / "nowhere" / "model.skops")
+
+
+def test_what_cannot_be_opened(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        load(tmp_path / "nothing.skops")
+    with pytest.raises(OSError):  # noqa: PT011 (what the system calls it)
+        load(tmp_path)
+
+
+# ------------------------------------------------------------------- no model files
+
+
+def assert_refused(path, match=None, **options):
+    with pytest.raises(InvalidModelFileError, match=match) as caught:
+        load(path, **options)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"user_id,item_id\nann,tea\n",
+        np.random.default_rng(0).bytes(5000),
+        b"PK\x03\x04" + np.random.default_rng(1).bytes(5000),
+        pickle.dumps(EASE()),
+    ],
+    ids=["empty", "text", "noise", "noise with a zip's start", "pickle"],
+)
+def test_files_of_another_kind(path, content):
+    path.write_bytes(content)
+    assert_refused(path, "not a complete model file.*Save the model again")
+
+
+def test_a_pickle_is_not_run(path, tmp_path):
+    path.write_bytes(pickle.dumps(Runs(tmp_path / "ran")))
+    assert_refused(path)
+    assert not (tmp_path / "ran").exists()
+
+
+class Runs:
+    """Its pickle makes a file when it is loaded."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (open, (str(self.path), "w"))
+
+
+def test_a_truncated_file(path, toy):
+    save(make_recommender_pipeline(IdEncoder(), EASE()).fit(toy), path)
+    content = path.read_bytes()
+    for end in [*range(0, len(content), len(content) // 200), len(content) - 1]:
+        path.write_bytes(content[:end])
+        assert_refused(path)
+
+
+def test_a_damaged_file(path, toy):
+    model = EASE().fit(toy)
+    expected = model.predict(toy)
+    save(model, path)
+    content = np.frombuffer(path.read_bytes(), dtype=np.uint8)
+    rng = np.random.default_rng(0)
+    refused = 0
+    for _ in range(300):
+        damaged = content.copy()
+        start = rng.integers(len(content))
+        damaged[start : start + rng.integers(1, 64)] = rng.integers(256)
+        path.write_bytes(damaged.tobytes())
+        try:
+            copy = load(path)
+        except InvalidModelFileError:
+            refused += 1
+        else:  # the damage is in what nobody reads, such as a date
+            assert_array_equal(copy.predict(toy), expected)
+    assert refused > 200
+
+
+def test_a_file_of_skops_that_is_not_ours(path):
+    skops.io.dump(LinearRegression(), path)
+    assert_refused(path, "not written by sklearn_metarec.save.*load it with skops")
+    skops.io.dump({"format": "csv", "versions": {}, "model": None}, path)
+    assert_refused(path, "not written by sklearn_metarec.save")
+
+
+def test_a_zip_file_of_something(path):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("table.csv", "user_id,item_id\n")
+    assert_refused(path, "not written by sklearn_metarec.save")
+
+
+def rewrite(path, member, content):
+    """Give one member of a zip file another content, or none."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    if content is None:
+        del members[member]
+    else:
+        members[member] = content
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, value in members.items():
+            archive.writestr(name, value)
+
+
+def header(**changes):
+    return json.dumps(
+        {"format": 1, "versions": {"sklearn_metarec": "9.8.7"}} | changes
+    ).encode()
+
+
+def test_a_file_of_a_newer_version(path, toy):
+    save(EASE().fit(toy), path)
+    rewrite(path, "sklearn_metarec.json", header(format=2))
+    # Whatever types the new version has: the reason is its age, not the types.
+    schema = {"__module__": "sklearn_metarec.new", "__class__": "Model",
+              "__loader__": "NewNode", "protocol": 99}  # fmt: skip
+    rewrite(path, "schema.json", json.dumps(schema))
+    assert_refused(path, r"written by version 9\.8\.7 .* too old to read it")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"{}", header(format="new"), header(format=None),
+     header(versions=3), b"\xff\xfe"],
+)  # fmt: skip
+def test_a_header_that_says_nothing(path, toy, content):
+    save(EASE().fit(toy), path)
+    rewrite(path, "sklearn_metarec.json", content)
+    assert_refused(path, "not a complete model file")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        b"",
+        b"{}",
+        b"[]",
+        b"[" * 100_000,
+        json.dumps({"protocol": 2, "__module__": None, "__class__": None}),
+        json.dumps({"protocol": "2"}),
+        json.dumps(
+            {
+                "protocol": 2,
+                "__module__": None,
+                "__class__": 3,
+                "__loader__": "DictNode",
+            }
+        ),
+        json.dumps(
+            {"protocol": 2, "__module__": "a", "__class__": "b", "__loader__": "None"}
+        ),
+    ],
+)
+def test_a_schema_that_says_nothing(path, toy, content):
+    save(EASE().fit(toy), path)
+    rewrite(path, "schema.json", content)
+    assert_refused(path, "not a complete model file")
+
+
+def test_members_that_are_missing(path, toy):
+    save(EASE().fit(toy), path)
+    content = path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+    assert len(names) > 5
+    for name in names:
+        path.write_bytes(content)
+        rewrite(path, name, None)
+        assert_refused(path)
+
+
+# ------------------------------------------------------------------ files that do harm
+
+
+def node(name, loader, content=None, **more):
+    """A part of a schema, as skops writes them."""
+    module, _, attribute = name.rpartition(".")
+    state = {"__module__": module, "__class__": attribute, "__loader__": loader}
+    return state | ({} if content is None else {"content": content}) | more
+
+
+def value(obj):
+    return node("builtins.str", "JsonNode", json.dumps(obj), is_json=True)
+
+
+def sequence(*parts, kind="tuple"):
+    return node(f"builtins.{kind}", f"{kind.title()}Node", list(parts))
+
+
+def dictionary(name="builtins.dict", key_type="builtins.str", **content):
+    types = [node(key_type, "TypeNode") for _ in content]
+    return node(name, "DictNode", content, key_types=sequence(*types, kind="list"))
+
+
+def forge(path, schema, *, protocol=2, **members):
+    """Write a file that claims to be one of save."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("sklearn_metarec.json", header())
+        archive.writestr("schema.json", json.dumps(schema | {"protocol": protocol}))
+        for name, content in members.items():
+            archive.writestr(name, content)
+
+
+def test_a_forged_file_can_be_loaded(path):
+    # So that the refusals below are no accident of the forgery.
+    params = dictionary(regularization=value(7.0), weighting=value("log"))
+    forge(path, node("sklearn_metarec.linear_model._ease.EASE", "ObjectNode", params))
+    model = load(path)
+    assert (model.regularization, model.weighting) == (7.0, "log")
+
+
+EASE_CLASS = "sklearn_metarec.linear_model._ease.EASE"
+MODEL = node(EASE_CLASS, "ObjectNode", dictionary())
+
+
+@pytest.fixture
+def mark(tmp_path):
+    """A file that an attack would leave."""
+    return tmp_path / "mark"
+
+
+def attacks(mark):
+    """What a file may try, by name: the schema, and the type that gives it away."""
+    touch = f"open({str(mark)!r}, 'w')"
+    shell = sequence(value(f"touch {mark}"))
+    call = "ConstructorFromReduceNode"
+    save_name = "sklearn_metarec.persistence.save"
+    saves = sequence(MODEL, value(str(mark)))
+    partial_save = {
+        "func": node(save_name, "FunctionNode"),
+        "args": saves,
+        "kwds": dictionary(),
+        "namespace": value(None),
+    }
+    return {
+        "a shell": (node("os.system", call, shell), "os.system"),
+        "a shell by its name": (node("posix.system", call, shell), "posix.system"),
+        "eval": (node("builtins.eval", call, sequence(value(touch))), "builtins.eval"),
+        "eval of a key": (
+            dictionary(key_type="builtins.eval", **{touch: value(0)}),
+            "builtins.eval",
+        ),
+        "eval of an array": (
+            node("builtins.eval", "NdArrayNode", [], type="json", shape=value([0])),
+            "builtins.eval",
+        ),
+        "a function as a dict": (
+            node("os.getcwd", "DictNode", {}, key_types=sequence(kind="list")),
+            "os.getcwd",
+        ),
+        "a function of this package": (node(save_name, call, saves), save_name),
+        "a function as a value": (node(save_name, "FunctionNode"), save_name),
+        "a function as a type": (node(save_name, "TypeNode"), save_name),
+        "a function as an object": (node(save_name, "ObjectNode"), save_name),
+        "a partial function": (
+            node("functools.partial", "PartialNode", partial_save),
+            "functools.partial",
+        ),
+        "a method": (
+            node(EASE_CLASS, "MethodNode", {"func": "fit", "obj": MODEL}),
+            f"{EASE_CLASS}.fit",
+        ),
+        "a method of text": (
+            node("builtins.str", "MethodNode", {"func": "format", "obj": value("")}),
+            "builtins.str.format",
+        ),
+        "an operator": (
+            node(
+                "operator.methodcaller", "OperatorFuncNode",
+                attrs=sequence(value("write_text"), value("")),
+            ),
+            "operator.methodcaller",
+        ),
+        "an old function": (
+            node(
+                "builtins.function", "FunctionNode",
+                {"module_path": "os", "function": "system"}, protocol=0,
+            ),
+            "os.system",
+        ),
+        "a module of ours that is another's": (
+            node("sklearn_metarec.persistence.zipfile", "TypeNode"),
+            "sklearn_metarec.persistence.zipfile",
+        ),
+        "a class of ours that is another's": (
+            node("sklearn_metarec.persistence.Path", call, shell),
+            "sklearn_metarec.persistence.Path",
+        ),
+        "a module that we have not": (
+            node("sklearn_metarec.nothing.Model", "ObjectNode"),
+            "sklearn_metarec.nothing.Model",
+        ),
+        "a module beside ours": (
+            node("sklearn_metarec_evil.Model", "ObjectNode"),
+            "sklearn_metarec_evil.Model",
+        ),
+        "a class that we have not": (
+            node("sklearn_metarec.dummy.Model", "ObjectNode"),
+            "sklearn_metarec.dummy.Model",
+        ),
+        "an unknown class": (node("nowhere.Model", "ObjectNode"), "nowhere.Model"),
+        "a class that the caller has": (node("malice.Model", "ObjectNode"), "malice"),
+        "a tree, whose contents crash": (
+            node("sklearn.tree._tree.Tree", "TypeNode"), "sklearn.tree._tree.Tree",
+        ),
+        "a function of scikit-learn": (
+            node("sklearn.utils.murmurhash3_32", call, shell),
+            "sklearn.utils.murmurhash3_32",
+        ),
+        "a metric that is called": (
+            node(
+                "sklearn.metrics._regression.r2_score", call,
+                sequence(value([1, 2]), value([1, 2])),
+            ),
+            "sklearn.metrics._regression.r2_score",
+        ),
+        "a function beside the metrics": (
+            node("sklearn.metrics._plot.base._check_param_lengths", "FunctionNode"),
+            "_check_param_lengths",
+        ),
+        "a splitter that is called": (
+            node("sklearn.model_selection._split.KFold", call, sequence(value(3))),
+            "sklearn.model_selection._split.KFold",
+        ),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", attacks(None))
+@pytest.mark.parametrize("place", ["whole", "within"])
+def test_an_attack_is_refused_and_nothing_runs(
+    path, mark, name, place, monkeypatch, tmp_path
+):
+    # A module that the caller could import: reading the file must not do that.
+    (tmp_path / "malice.py").write_text(f"open({str(mark)!r}, 'w')\nclass Model: ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def built(*args, **options):
+        raise AssertionError("something of the file was built")
+
+    monkeypatch.setattr(skops.io, "load", built)
+    schema, culprit = attacks(mark)[name]
+    protocol = schema.pop("protocol", 2)
+    if place == "within":
+        schema = node(EASE_CLASS, "ObjectNode", dictionary(regularization=schema))
+    forge(path, schema, protocol=protocol)
+    assert_refused(path, f"types that are not trusted: .*{culprit}")
+    assert not mark.exists()
+
+
+OUR_CALLS = {
+    "ConstructorFromReduceNode": {"content": sequence(value(7.0))},
+    "ListNode": {"content": [value(7.0)]},
+    "SetNode": {"content": [value(7.0)]},
+    "TupleNode": {"content": [value(7.0)]},
+    "DictNode": {"content": {}, "key_types": sequence(kind="list")},
+    "TypeNode": {},
+    "FunctionNode": {},
+    "NdArrayNode": {"type": "json", "content": [value(1)], "shape": value([1])},
+    "RandomStateNode": {"content": value(7.0)},
+    "LossNode": {
+        "__reduce__": {"args": sequence(value(7.0))},
+        "content": dictionary(),
+    },
+}
+
+
+@pytest.mark.parametrize("loader", OUR_CALLS)
+@pytest.mark.parametrize("place", ["alone", "beside an honest one"])
+def test_no_class_is_called_with_what_the_file_says(path, loader, place, monkeypatch):
+    called = []
+    monkeypatch.setattr(EASE, "__init__", lambda *args, **more: called.append(args))
+    schema = node(EASE_CLASS, loader, **OUR_CALLS[loader])
+    if place == "beside an honest one":
+        schema = sequence(MODEL, schema)
+    forge(path, schema)
+    assert_refused(path, f"not trusted: {EASE_CLASS}")
+    assert called == []
+
+
+def test_no_honest_file_calls_a_class(path, toy, monkeypatch):
+    save(EASE(3.0).fit(toy), path)
+    called = []
+    monkeypatch.setattr(EASE, "__init__", lambda *args, **more: called.append(args))
+    assert load(path).regularization == 3.0
+    assert called == []
+
+
+def test_every_part_of_a_file_is_looked_at(path, toy, mark):
+    """Any part of an honest file may be put in the place of something else."""
+    save(make_recommender_pipeline(IdEncoder(), EASE()).fit(toy), path)
+    with zipfile.ZipFile(path) as archive:
+        schema = json.loads(archive.read("schema.json"))
+    parts = list(parts_of(schema))
+    assert len(parts) > 50
+    for part in parts:
+        del part["__id__"]  # by which a part that was there before is read once only
+    seen = 0
+    for part in parts:
+        if part["__loader__"] == "JsonNode":
+            continue  # plain JSON, whatever it calls itself
+        honest = dict(part)
+        part["__module__"], part["__class__"] = "os", "system"
+        rewrite(path, "schema.json", json.dumps(schema))
+        assert_refused(path, r"not trusted: .*os\.system")
+        part.update(honest)
+        seen += 1
+    assert seen > 20
+    rewrite(path, "schema.json", json.dumps(schema))
+    assert load(path).recommend(k=1)[0].shape == (5, 1)
+
+
+def parts_of(schema):
+    if isinstance(schema, dict):
+        if "__loader__" in schema:
+            yield schema
+        for part in schema.values():
+            yield from parts_of(part)
+    elif isinstance(schema, list):
+        for part in schema:
+            yield from parts_of(part)
+
+
+def test_a_file_that_changes_while_it_is_read(path, mark, monkeypatch):
+    forge(path, MODEL)
+    honest = skops.io.get_untrusted_types
+
+    def swapped(*, file):
+        found = honest(file=file)
+        forge(path, attacks(mark)["a shell"][0])
+        return found
+
+    monkeypatch.setattr(skops.io, "get_untrusted_types", swapped)
+    with pytest.raises(InvalidModelFileError):
+        load(path)
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize(
+    ("what", "change"),
+    [
+        ("an item that is none", lambda matrix: matrix.indices.__setitem__(0, 1 << 20)),
+        ("an item before the first", lambda matrix: matrix.indices.__setitem__(0, -9)),
+        ("rows that go backwards", lambda matrix: matrix.indptr.__setitem__(1, 999)),
+    ],
+)
+def test_pairs_outside_the_matrix(path, toy, what, change):
+    # Compiled code would write where it may not.
+    model = EASE().fit(toy)
+    change(model.history_)
+    save(model, path)
+    assert_refused(path)
+
+
+@pytest.mark.parametrize("wrap", [lambda model: model, lambda model: [{"a": (model,)}]])
+def test_pairs_of_another_shape(path, toy, wrap):
+    model = EASE().fit(toy)
+    model.history_ = PopularityRecommender().fit(toy[:8]).history_
+    save(wrap(model), path)
+    assert_refused(path, "history_ is no CSR matrix of 5 x 5")
+
+
+# ---------------------------------------------------------------------- own types
+
+
+@pytest.fixture
+def own_step(tmp_path, monkeypatch):
+    """A transformer in a module of the caller's."""
+    (tmp_path / "own_steps.py").write_text(
+        "from sklearn.base import BaseEstimator, TransformerMixin\n"
+        "class Same(TransformerMixin, BaseEstimator):\n"
+        "    def fit(self, X, y=None):\n"
+        "        self.n_features_in_ = X.shape[1]\n"
+        "        return self\n"
+        "    def transform(self, X):\n"
+        "        return X\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    import own_steps
+
+    return own_steps.Same()
+
+
+def test_own_types_have_to_be_trusted(own_step, toy, path):
+    X = toy.to_numpy()
+    model = make_recommender_pipeline(own_step, EASE()).fit(X)
+    save(model, path)
+    assert_refused(path, r"pass trusted=\['own_steps.Same'\]")
+    assert_refused(path, "own_steps.Same", trusted=["own_steps.Other"])
+    for trusted in (
+        ["own_steps.Same"],
+        "own_steps.Same",
+        ("own_steps.Same", "os.system"),
+    ):
+        assert_same(model, load(path, trusted=trusted), X)
+
+
+def test_trust_is_asked_for_all_that_is_needed(own_step, path):
+    save([own_step, Runs("x")], path)
+    name = f"{Runs.__module__}.Runs"
+    assert_refused(path, "own_steps.Same")
+    assert_refused(path, name, trusted=["own_steps.Same"])
+
+
+def test_the_list_of_loaders_is_that_of_the_file():
+    schema = sequence(MODEL, node("a.B", "TypeNode"), node("a.B", "ObjectNode"))
+    assert persistence._loaders(schema) == {
+        "builtins.tuple": {"TupleNode"},
+        "builtins.dict": {"DictNode"},
+        "builtins.list": {"ListNode"},
+        EASE_CLASS: {"ObjectNode"},
+        "a.B": {"TypeNode", "ObjectNode"},
+    }
