@@ -1,4 +1,4 @@
-"""Which settings of the neighbourhood models are good ones, over several data sets?
+"""Choose the defaults of the neighbourhood models over several data sets.
 
 For each data set, a setting is fitted on one part of the training part of the reference
 split and its nDCG@10 measured on the other (PerUserShuffleSplit, twice): the test part

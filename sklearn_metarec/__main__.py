@@ -6,11 +6,12 @@ import time
 from pathlib import Path
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.base import clone, is_regressor
 
 from sklearn_metarec import __version__, _files
 from sklearn_metarec._evaluate import evaluate_ranking
 from sklearn_metarec._unwrap import recommend as recommend_with
+from sklearn_metarec._unwrap import unwrap
 from sklearn_metarec.datasets import load_movietweetings
 from sklearn_metarec.dummy import PopularityRecommender
 from sklearn_metarec.linear_model import BiasRegressor
@@ -70,6 +71,10 @@ def _add_columns(parser):
         )
 
 
+def _budget(text):
+    return int(text) if text.isdecimal() else text
+
+
 def _add_select(commands):
     parser = commands.add_parser("select", help="choose and fit a recommender")
     parser.add_argument("file", help="FILE.csv, FILE.csv.gz or FILE.parquet")
@@ -78,7 +83,10 @@ def _add_select(commands):
     parser.add_argument(
         "--min-rating", type=float, metavar="R", help="what counts as liked (ranking)"
     )
-    parser.add_argument("--budget", default="60s", help="default: 60s")
+    parser.add_argument(
+        "--budget", type=_budget, default="60s",
+        help="seconds (60s, 5min) or evaluations (a number), default: 60s",
+    )  # fmt: skip
     parser.add_argument("--n-jobs", type=int, default=None)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("-k", type=int, default=10, help="items a user, default: 10")
@@ -220,7 +228,9 @@ def _choose(X, y, task, *, budget, n_jobs, seed):
     )
     selector.fit(parts[0], targets[0])
     say(f"\nLeaderboard after {time.perf_counter() - started:.1f} s:")
-    board = selector.leaderboard_.drop(columns=["std", "error"])
+    board = selector.leaderboard_.drop(columns="std")
+    if not board["error"].any():
+        board = board.drop(columns="error")
     say(board.to_string(index=False, float_format=lambda value: f"{value:.4f}"))
     say(f"\nChosen: {selector.best_estimator_}")
     if task == "rating":
@@ -266,7 +276,7 @@ def say(text):
 
 
 def _is_rating(model):
-    return getattr(model, "_estimator_type", None) == "regressor"
+    return is_regressor(unwrap(model)[1])
 
 
 def _show_ranking(model, floor, X, y):

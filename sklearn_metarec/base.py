@@ -24,6 +24,7 @@ from sklearn_metarec.exceptions import ColdUsersWarning
 from sklearn_metarec.interactions import (
     Interactions,
     encode_interactions,
+    find_roles,
     has_named_columns,
     make_csr,
     read_table,
@@ -243,6 +244,11 @@ class BaseRecommender(BaseEstimator):
         """Check the number and names of columns, unless the names say it all."""
         if getattr(X, "ndim", 2) != 2 or (isinstance(X, list | tuple) and not X):
             check_array(X, dtype=None)  # says what to do about it, and raises
+        # Rows without names are user and item, whatever the names of the fit were.
+        names = getattr(self, "feature_names_in_", ())
+        by_name = {"user", "item"} <= find_roles(names).keys()
+        if not reset and by_name and not hasattr(X, "columns"):
+            return
         if reset or not has_named_columns(X):
             validate_data(self, X, reset=reset, skip_check_array=True)
 

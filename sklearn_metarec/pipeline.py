@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+from sklearn import get_config
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
@@ -68,6 +69,11 @@ class RecommenderPipeline(Pipeline):
     >>> items.tolist()
     [['milk']]
     """
+
+    def __init__(self, steps, *, transform_input=None, memory=None, verbose=False):
+        super().__init__(
+            steps, transform_input=transform_input, memory=memory, verbose=verbose
+        )
 
     def fit(self, X, y=None, **params):
         """Fit the steps, then the recommender.
@@ -281,10 +287,12 @@ class RecommenderPipeline(Pipeline):
             If a row has an id for which an `IdEncoder` of the pipeline has no code.
         """
         if not self.__sklearn_is_fitted__():
-            weights = {}
-            if sample_weight is not None:
-                weights[f"{self.steps[-1][0]}__sample_weight"] = sample_weight
-            return self.fit(X, y, **weights)
+            if sample_weight is None:
+                return self.fit(X, y)
+            name = "sample_weight"
+            if not get_config()["enable_metadata_routing"]:
+                name = f"{self.steps[-1][0]}__{name}"
+            return self.fit(X, y, **{name: sample_weight})
         inner = X
         for _, _, step in self._iter(with_final=False):
             inner = step.transform(inner)

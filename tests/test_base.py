@@ -681,3 +681,18 @@ def test_score_is_the_mean_ndcg():
     assert score == pytest.approx((1 / np.log2(3) + 1) / 2)
     weighted = model.score([["a", 30], ["b", 40]], sample_weight=[3, 1])
     assert weighted == pytest.approx((3 / np.log2(3) + 1) / 4)
+
+
+def test_rows_without_names_are_user_and_item_after_any_fit():
+    frame = pd.DataFrame(X, columns=["user_id", "item_id"]).assign(timestamp=range(7))
+    model = Neighbourly().fit(frame[["timestamp", "item_id", "user_id"]], Y)
+    expected = Neighbourly().fit(X, Y)
+    for rows in (X, np.array(X, dtype=object), frame[["user_id", "item_id"]]):
+        assert_array_equal(model.predict(rows), expected.predict(X))
+    model.partial_fit([["a", 60]])
+    assert 60 in model.items_
+    # What has names has to have the right ones, and an array the columns of its fit.
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.predict(frame.rename(columns={"item_id": "article"}))
+    with pytest.raises(ValueError, match="3 features, but Neighbourly is expecting 2"):
+        expected.predict([[*row, 0] for row in X])

@@ -6,6 +6,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn import config_context
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.exceptions import NotFittedError
@@ -510,6 +511,18 @@ def test_weights_go_to_the_last_step(purchases):
     pipeline = encoded().fit(purchases, ease__sample_weight=weight)
     bare = EASE(1.0).fit(ids_of(purchases), sample_weight=weight)
     assert_array_equal(pipeline.named_steps["ease"].history_.data, bare.history_.data)
+
+
+def test_weights_are_routed_where_that_is_switched_on(purchases):
+    weight = np.arange(len(purchases)) % 3 + 1.0
+    bare = EASE(1.0).fit(ids_of(purchases), sample_weight=weight)
+    with config_context(enable_metadata_routing=True):
+        model = EASE(1.0).set_fit_request(sample_weight=True)
+        for pipeline in (
+            encoded(model).fit(purchases, sample_weight=weight),
+            encoded(clone(model)).partial_fit(purchases, sample_weight=weight),
+        ):
+            assert_array_equal(pipeline[-1].history_.data, bare.history_.data)
 
 
 def test_caching_of_the_steps(purchases, tmp_path):

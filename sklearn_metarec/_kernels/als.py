@@ -172,13 +172,13 @@ def _solve(system, x):
 
 @jit(fastmath=True)
 def solve_rows(
-    lo, hi, system, indptr, indices, weights, targets, vectors, gram, ridge, out
-):
+    lo, hi, system, indptr, indices, weights, targets, vectors, gram, ridge, penalized,
+    out,
+):  # fmt: skip
     """Solve rows lo to hi exactly; rows without pairs become zero.
 
-    `gram` is what all rows' systems have in common, `ridge` what is added to the
-    diagonal of each one's, `system` a square scratch matrix whose type is that of the
-    sums.
+    `gram` is what all rows' systems have in common; `ridge[row] * penalized[f]` is
+    added to entry f of their diagonals. `system` is a square scratch matrix.
     """
     n_factors = out.shape[1]
     for row in range(lo, hi):
@@ -190,7 +190,7 @@ def solve_rows(
         for i in range(n_factors):
             for j in range(i + 1):
                 system[i, j] = gram[i, j]
-            system[i, i] += ridge[row]
+            system[i, i] += ridge[row] * penalized[i]
         _add_pairs(vectors, indices, weights, targets, start, stop, system, x)
         _solve(system, x)
 
@@ -199,7 +199,7 @@ def solve_rows(
 def _add_pairs(vectors, indices, weights, targets, start, stop, system, x):
     """Add a row's pairs to the lower triangle of its system and to its target."""
     n_factors = len(x)
-    last = stop - (stop - start) % 4  # four at a time, as in `_add_products`
+    last = stop - (stop - start) % 4  # four at a time, as in `_add_rows`
     for t in range(start, last, 4):
         v0, v1 = vectors[np.uint32(indices[t])], vectors[np.uint32(indices[t + 1])]
         v2, v3 = vectors[np.uint32(indices[t + 2])], vectors[np.uint32(indices[t + 3])]

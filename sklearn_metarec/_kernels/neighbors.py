@@ -143,11 +143,8 @@ def _list_products(row, left, right, products, codes):
 @jit(error_model="numpy")
 def _compare_all(row, products, measure, similarities):
     """Turn products into similarities; the products are zero again afterwards."""
-    size, sizes, shrinkage = (
-        measure.row_sizes[row],
-        measure.col_sizes,
-        measure.shrinkage,
-    )
+    size, shrinkage = measure.row_sizes[row], measure.shrinkage
+    sizes = measure.col_sizes
     if measure.kind == JACCARD:
         for j in range(len(products)):
             both = np.float32(products[j])
@@ -163,11 +160,8 @@ def _compare_listed(
     row, itself, n_listed, products, measure, similarities, keys, codes
 ):
     """Do the same for the listed columns; list the codes of the similar ones."""
-    size, sizes, shrinkage = (
-        measure.row_sizes[row],
-        measure.col_sizes,
-        measure.shrinkage,
-    )
+    size, shrinkage = measure.row_sizes[row], measure.shrinkage
+    sizes = measure.col_sizes
     n = 0
     for t in range(n_listed):
         col = np.uint32(codes[t])

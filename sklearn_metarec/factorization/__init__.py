@@ -1,5 +1,6 @@
 """Models that give every user and every item a vector."""
 
 from sklearn_metarec.factorization._ials import IALS
+from sklearn_metarec.factorization._mf import MFRegressor
 
-__all__ = ["IALS"]
+__all__ = ["IALS", "MFRegressor"]

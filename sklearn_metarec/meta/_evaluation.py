@@ -105,6 +105,8 @@ class Outcome:
         Seconds.
     error : str or None
         Why there is no score.
+    given_up : bool
+        Whether it was the time limit.
     """
 
     score: float = np.nan
@@ -112,6 +114,7 @@ class Outcome:
     fit_time: float = 0.0
     score_time: float = 0.0
     error: str | None = None
+    given_up: bool = False
 
 
 class _TimeIsUp(BaseException):
@@ -185,7 +188,8 @@ def evaluate(estimator, table, y, sample_weight, train, test, measure, limit):
             score = measure.mean(values, weights)
     except _TimeIsUp:
         seconds = time.perf_counter() - started
-        return Outcome(fit_time=seconds, error=f"given up after {seconds:.1f} s")
+        reason = f"given up after {seconds:.1f} s"
+        return Outcome(fit_time=seconds, error=reason, given_up=True)
     except Exception as error:
         seconds = time.perf_counter() - started
         return Outcome(fit_time=seconds, error=f"{type(error).__name__}: {error}")

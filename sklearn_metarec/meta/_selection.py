@@ -115,6 +115,7 @@ class Selection:
         self.n_jobs = n_jobs
         self.report = report
         self.exhausted = False
+        self._given_up = {}  # from candidate to the seconds it was given
         self._order = rng.permutation(len(data.coded.users))
 
     def run(self, plan, evaluations):
@@ -171,7 +172,7 @@ class Selection:
             record = by_place[key[0]]
             if record.status in ("failed", "skipped"):
                 return None
-            cost, _ = record.predicted_cost(share)
+            cost = self._cost(record, share)
             # Then comes the refit, of this one or of the leader: the dearer of the two.
             refit = max(self.clock.reserve, self._refit_cost(record))
             if not self.clock.allows((cost or 0.0) + refit):
@@ -195,6 +196,8 @@ class Selection:
                 outcome_error = outcome.error
             if outcome_error is not None:
                 record.status, record.error = "failed", outcome_error
+                if outcome.given_up:
+                    self._given_up[record.name] = outcome.fit_time
                 self.report(f"{record.name}: {outcome_error}")
                 continue
             gathered[place][fold] = outcome
@@ -206,6 +209,18 @@ class Selection:
                     f"{record.name} {record.params or ''} on {share:.0%} of the users: "
                     f"{record.score:.4f} in {record.mean_time('fit_time'):.2f} s"
                 )
+
+    def _cost(self, record, share):
+        """Predict the seconds of an evaluation; None if nothing is known."""
+        cost, _ = record.predicted_cost(share)
+        if cost is not None:
+            return cost
+        # Other settings of the same candidate tell, if only a lower bound.
+        siblings = [r for r in self.records if r.name == record.name and r.outcomes]
+        if siblings:
+            return max(sibling.predicted_cost(share)[0] for sibling in siblings)
+        given = self._given_up.get(record.name)
+        return None if given is None else 2 * given
 
     def _note_refit(self, record):
         """Keep back what a refit of the leader takes."""

@@ -19,7 +19,7 @@ class ItemKNN(BaseRecommender):
     that are among the `n_neighbors` items most similar to j. The similarity of the
     columns of the weighted users x items matrix is
 
-    - cosine: j.i / (\\|j\\|^(1 - a) \\|i\\|^(1 + a) + shrinkage m), with the
+    - cosine: dot(j, i) / (norm(j)^(1 - a) norm(i)^(1 + a) + shrinkage m), with the
       `asymmetry` a, and m the mean of the squared entries (1 for binary ones);
     - jaccard: the users of both items / (the users of either + shrinkage).
 

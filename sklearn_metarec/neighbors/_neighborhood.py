@@ -28,8 +28,9 @@ class Neighborhood:
 
     The similarity of a row a to a candidate b is
 
-    - cosine: a.b / (|a|^(1 - asymmetry) |b|^(1 + asymmetry) + shrinkage m), where m is
-      the mean of the squared entries of all candidates: 1 for a binary matrix;
+    - cosine: dot(a, b) / (norm(a)^(1 - asymmetry) norm(b)^(1 + asymmetry)
+      + shrinkage m), where m is the mean of the squared entries of all candidates: 1
+      for a binary matrix;
     - jaccard: c / (|A| + |B| - c + shrinkage), where A and B are the places of entries
       and c the number that they share.
 

@@ -18,7 +18,7 @@ class UserKNN(BaseRecommender):
     `n_neighbors` fitted users v most similar to u, without u. x is the weighted
     users x items matrix; the similarity of its rows is
 
-    - cosine: u.v / (\\|u\\|^(1 - a) \\|v\\|^(1 + a) + shrinkage m), with the
+    - cosine: dot(u, v) / (norm(u)^(1 - a) norm(v)^(1 + a) + shrinkage m), with the
       `asymmetry` a, and m the mean of the squared entries (1 for binary ones);
     - jaccard: the items of both users / (the items of either + shrinkage).
 

@@ -120,8 +120,8 @@ def test_what_the_items_of_a_user_added(table, similarity, weighting):
 
 
 def test_an_item_in_common_with_no_neighbour_adds_nothing():
-    X = [["ann", "tea"], ["ann", "ale"], ["bob", "tea"], ["bob", "milk"], ["bob", "rum"],
-         ["eva", "rum"]]  # fmt: skip
+    X = [["ann", "tea"], ["ann", "ale"], ["bob", "tea"], ["bob", "milk"]]
+    X += [["bob", "rum"], ["eva", "rum"]]
     reason = (
         UserKNN(weighting="binary", shrinkage=0, asymmetry=0)
         .fit(X)
@@ -129,9 +129,21 @@ def test_an_item_in_common_with_no_neighbour_adds_nothing():
     )
     assert reason.items.tolist() == ["tea", "ale"]
     np.testing.assert_allclose(reason.contributions, [1 / np.sqrt(6), 0])
-    nobody = UserKNN().fit(X).explain("ann", "ale")
-    assert nobody.score == 0
-    assert (nobody.contributions == 0).all()
+    nobody_has = UserKNN().fit(X).explain("ann", "ale")
+    assert nobody_has.score == 0
+    assert (nobody_has.contributions == 0).all()
+
+
+def test_a_user_without_neighbours():
+    model = UserKNN().fit([["ann", "tea"], ["bob", "tea"], ["joe", "rum"]])
+    reason = model.explain("joe", "tea")
+    assert reason.score == 0
+    assert reason.items.tolist() == ["rum"]
+    assert reason.contributions.tolist() == [0.0]
+    # They have a history, so it is not popularity: all is equal to them.
+    items, scores = model.recommend(["joe"], k=2)
+    assert items.tolist() == [["tea", None]]
+    assert scores.tolist() == [[0.0, -np.inf]]
 
 
 @pytest.mark.parametrize("weighting", WEIGHTINGS)

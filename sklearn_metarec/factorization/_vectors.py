@@ -1,0 +1,46 @@
+"""What models with one vector a user and one vector an item have in common."""
+
+import numpy as np
+
+from sklearn_metarec._scoring import FactorScorer
+from sklearn_metarec.utils._sklearn import CallbackSupportMixin, check_random_state
+
+
+class FactorMixin(CallbackSupportMixin):
+    """Starting points, and similarities, of `user_factors_` and `item_factors_`."""
+
+    def _random_factors(self, history, std):
+        """Return small random (user, item) factors: their inner products are near 0.
+
+        They depend on the codes and the seed only, not on the order of rows.
+        """
+        rng = check_random_state(self.random_state)
+        size = std / np.sqrt(self.n_factors)
+        n_users, n_items = history.matrix.shape
+        users = rng.normal(0.0, size, (n_users, self.n_factors))
+        return users, rng.normal(0.0, size, (n_items, self.n_factors))
+
+    def _item_scorer(self, cols):
+        return _cosines(self.item_factors_, cols)
+
+    def _user_scorer(self, rows):
+        return _cosines(self.user_factors_, rows)
+
+
+def carry_over(old, new, known, start):
+    """Write what is known of the ids of one vocabulary over the starts of another."""
+    start[new.lookup(old.ids)] = known
+    return start
+
+
+def known_rows(profiles, factors):
+    """Return the rows of known users, and zeros for the others."""
+    known = factors[profiles.codes]
+    known[profiles.codes < 0] = 0
+    return known
+
+
+def _cosines(factors, rows):
+    norms = np.linalg.norm(factors, axis=1, keepdims=True)
+    directions = (factors / np.where(norms > 0, norms, 1)).astype(np.float32)
+    return FactorScorer(directions[rows], directions)
