@@ -1,5 +1,7 @@
 """The epochs of a fit, shown to scikit-learn's callbacks."""
 
+from functools import partial
+
 import numpy as np
 
 from sklearn_metarec.interactions import Interactions
@@ -17,9 +19,9 @@ def epochs(estimator, n_epochs, history, fitted):
     history : History
         What it learns from; the callbacks see it as X and y.
     fitted : callable
-        Returns a dict of the attributes with which the estimator could predict now.
-        It is called for the callbacks that ask for a fitted estimator only, and what
-        it returns must not change afterwards.
+        `fitted(epoch)` returns a dict of the attributes with which the estimator could
+        predict after that epoch. It is called for the callbacks that ask for a fitted
+        estimator only, and what it returns must not change afterwards.
 
     Yields
     ------
@@ -38,9 +40,10 @@ def epochs(estimator, n_epochs, history, fitted):
         task = fit.subcontext(task_name="epoch")
         task.call_on_fit_task_begin(**seen)
         yield epoch
-        if task.call_on_fit_task_end(**seen, reconstruction_attributes=fitted):
+        now = partial(fitted, epoch)
+        if task.call_on_fit_task_end(**seen, reconstruction_attributes=now):
             break
-    fit.call_on_fit_task_end(**seen, reconstruction_attributes=fitted)
+    fit.call_on_fit_task_end(**seen, reconstruction_attributes=now)
 
 
 def _table(history):

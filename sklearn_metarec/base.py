@@ -581,6 +581,11 @@ def _unchanged_on_failure(estimator):
     try:
         yield
     except BaseException:
+        # What ends the callbacks of a failed fit runs later, and needs these.
+        running = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
+        kept = {
+            name: vars(estimator)[name] for name in running if name in vars(estimator)
+        }
         estimator.__dict__.clear()
-        estimator.__dict__.update(before)
+        estimator.__dict__.update(before | kept)
         raise

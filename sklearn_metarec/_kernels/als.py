@@ -67,107 +67,88 @@ def _add_rows(vectors, indices, weights, start, stop, one, sign, p, out):
 
 
 @jit(fastmath=True)
+def _begin(vectors, indices, weights, start, stop, ridge, product, x, r, p):
+    """Write the residual of `x` to `r` and `p`, and return its squared norm.
+
+    `product` is G x. The second number returned is the squared norm below which a
+    residual counts as none.
+    """
+    one = np.float32(1)
+    scale = square = np.float32(0)
+    for f in range(len(x)):
+        value = product[f] + ridge * x[f]
+        scale += value * value
+        r[f] = -value
+    _add_rows(vectors, indices, weights, start, stop, one, -one, x, r)
+    for f in range(len(x)):
+        p[f] = r[f]
+        square += r[f] * r[f]
+    return square, max(_CONVERGED * max(scale, square), _NOTHING)
+
+
+@jit(fastmath=True)
+def _step(vectors, indices, weights, start, stop, ridge, product, x, r, p, square):
+    """Do one step of conjugate gradients; return the new squared norm of `r`.
+
+    `product` is G p when it comes in.
+    """
+    one = np.float32(1)
+    zero = curvature = after = np.float32(0)
+    for f in range(len(x)):
+        product[f] += ridge * p[f]
+    _add_rows(vectors, indices, weights, start, stop, zero, one, p, product)
+    for f in range(len(x)):
+        curvature += p[f] * product[f]
+    length = square / curvature
+    for f in range(len(x)):
+        x[f] += length * p[f]
+        r[f] -= length * product[f]
+        after += r[f] * r[f]
+    turn = after / square
+    for f in range(len(x)):
+        p[f] = r[f] + turn * p[f]
+    return after
+
+
+@jit(fastmath=True)
 def improve_rows(
     lo, hi, residuals, directions, products, squares, limits, indptr, indices, weights,
     gram, ridge, n_steps, vectors, out,
 ):  # fmt: skip
     """Bring rows lo to hi of `out` nearer to their solutions by conjugate gradients.
 
-    At most `n_steps` steps from where they are; few are enough within a sweep, since
-    the systems change little between sweeps (Takacs, Pilaszy and Tikk 2011, section
-    3.2, "Applications of the conjugate gradient method for implicit feedback
-    collaborative filtering"). Rows without pairs become zero.
+    At most `n_steps` steps from where they are, fewer where a row has converged. Rows
+    without pairs become zero. The first five arrays are those of :func:`scratch`.
     """
-    one, zero = np.float32(1), np.float32(0)
-    n_factors = out.shape[1]
     for first in range(lo, hi, BLOCK):
         size = min(BLOCK, hi - first)
+        # G is dense and the same for all rows, so one matrix product serves a block;
+        # only the pairs are gathered row by row.
         np.dot(out[first : first + size], gram, products[:size])
-        active = 0
         for b in range(size):
             row = first + b
-            x, r, p, product = out[row], residuals[b], directions[b], products[b]
             start, stop = indptr[row], indptr[row + 1]
             if start == stop:
-                x[:] = zero
-                p[:] = zero
-                squares[b] = zero
-                continue
-            scale = zero
-            for f in range(n_factors):
-                value = product[f] + ridge[row] * x[f]
-                scale += value * value
-                r[f] = -value
-            _add_rows(vectors, indices, weights, start, stop, one, -one, x, r)
-            square = zero
-            for f in range(n_factors):
-                p[f] = r[f]
-                square += r[f] * r[f]
-            limits[b] = max(_CONVERGED * max(scale, square), _NOTHING)
-            squares[b] = square if square > limits[b] else zero
-            active += squares[b] > zero
+                out[row] = 0
+                directions[b] = 0
+                squares[b] = limits[b] = 0
+            else:
+                squares[b], limits[b] = _begin(
+                    vectors, indices, weights, start, stop, ridge[row], products[b],
+                    out[row], residuals[b], directions[b],
+                )  # fmt: skip
         for _ in range(n_steps):
-            if active == 0:
+            if not (squares[:size] > limits[:size]).any():
                 break
             np.dot(directions[:size], gram, products[:size])
             for b in range(size):
-                if squares[b] == zero:
-                    continue
                 row = first + b
-                x, r, p, product = out[row], residuals[b], directions[b], products[b]
-                for f in range(n_factors):
-                    product[f] += ridge[row] * p[f]
-                _add_rows(
-                    vectors, indices, weights, indptr[row], indptr[row + 1], zero, one,
-                    p, product,
-                )  # fmt: skip
-                curvature = zero
-                for f in range(n_factors):
-                    curvature += p[f] * product[f]
-                step = squares[b] / curvature
-                square = zero
-                for f in range(n_factors):
-                    x[f] += step * p[f]
-                    r[f] -= step * product[f]
-                    square += r[f] * r[f]
-                turn = square / squares[b]
-                for f in range(n_factors):
-                    p[f] = r[f] + turn * p[f]
-                squares[b] = square
-                if square <= limits[b]:
-                    squares[b] = zero
-                    active -= 1
-
-
-@jit(fastmath=True)
-def _solve(system, x):
-    """Replace the right-hand side `x` by the solution; overwrite the lower triangle.
-
-    By Cholesky's decomposition, a row at a time, so that all inner loops run along
-    contiguous rows.
-    """
-    n = len(x)
-    for i in range(n):
-        row = system[i]
-        for j in range(i):
-            other = system[j]
-            total = row[j]
-            for k in range(j):
-                total -= row[k] * other[k]
-            row[j] = total * other[j]
-        total = row[i]
-        value = x[i]
-        for k in range(i):
-            total -= row[k] * row[k]
-            value -= row[k] * x[k]
-        # The diagonal holds the inverse of the factor's: it is only divided by.
-        row[i] = 1 / np.sqrt(total)
-        x[i] = value * row[i]
-    for i in range(n - 1, -1, -1):
-        row = system[i]
-        x[i] *= row[i]
-        for k in range(i):
-            x[k] -= row[k] * x[i]
+                if squares[b] > limits[b]:
+                    squares[b] = _step(
+                        vectors, indices, weights, indptr[row], indptr[row + 1],
+                        ridge[row], products[b], out[row], residuals[b],
+                        directions[b], squares[b],
+                    )  # fmt: skip
 
 
 @jit(fastmath=True)

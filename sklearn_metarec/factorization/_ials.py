@@ -169,7 +169,7 @@ class IALS(FactorMixin, BaseRecommender):
         user_ridge = self._ridge(by_user, self._mean_pairs)
         item_ridge = self._ridge(by_item, by_item.nnz / by_item.shape[0])
 
-        def fitted():
+        def fitted(n_iter):
             exact = users.copy()
             self._improve(exact, by_user, user_ridge, items, _FINAL_STEPS)
             return {
@@ -181,7 +181,7 @@ class IALS(FactorMixin, BaseRecommender):
             for n_iter in epochs(self, n_sweeps, history, fitted):
                 self._improve(users, by_user, user_ridge, items, _STEPS)
                 self._improve(items, by_item, item_ridge, users, _STEPS)
-            vars(self).update(fitted())
+            vars(self).update(fitted(n_iter))
 
     def _weights(self, strengths):
         """Return the matrix of alpha s, what a pair weighs beyond an unobserved one."""

@@ -1,6 +1,7 @@
 """Factors and biases of ratings by alternating least squares."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from numbers import Integral, Real
 
 import numpy as np
@@ -50,8 +51,9 @@ class MFRegressor(FactorMixin, BaseRatingRecommender):
 
     Parameters
     ----------
-    n_factors : int, default=16
-        The length of the vectors; the time of a fit grows faster than in proportion.
+    n_factors : int, default=10
+        The length of the vectors; the time of a fit grows faster than in proportion,
+        and accuracy hardly.
     regularization : float, default=1.2
         The penalty of the factors, see above.
     scale_regularization : float, default=0.5
@@ -127,7 +129,7 @@ class MFRegressor(FactorMixin, BaseRatingRecommender):
     }
 
     def __init__(
-        self, n_factors=16, *, regularization=1.2, scale_regularization=0.5,
+        self, n_factors=10, *, regularization=1.2, scale_regularization=0.5,
         bias_regularization=2.0, max_iter=10, random_state=None, n_jobs=None,
     ):  # fmt: skip
         self.n_factors = n_factors
@@ -156,19 +158,21 @@ class MFRegressor(FactorMixin, BaseRatingRecommender):
         by_user = self._side(history)
         by_item = by_user.transpose()
 
-        def fitted():
+        def fitted(n_iter):
             exact = users.copy()
             self._solve(exact, by_user, items)
             return {
-                "user_biases_": exact[:, 0].copy(), "user_factors_": exact[:, 1:].copy(),
-                "item_biases_": items[:, 0].copy(), "item_factors_": items[:, 1:].copy(),
+                "user_biases_": exact[:, 0].copy(),
+                "user_factors_": exact[:, 1:].copy(),
+                "item_biases_": items[:, 0].copy(),
+                "item_factors_": items[:, 1:].copy(),
                 "n_iter_": n_iter,
-            }  # fmt: skip
+            }
 
         for n_iter in epochs(self, n_sweeps, history, fitted):
             self._solve(users, by_user, items)
             self._solve(items, by_item, users)
-        vars(self).update(fitted())
+        vars(self).update(fitted(n_iter))
 
     def _side(self, history):
         indptr, cols, ratings = compressed_parts(history.matrix)
@@ -190,10 +194,11 @@ class MFRegressor(FactorMixin, BaseRatingRecommender):
     def _solve(self, moving, ratings, fixed):
         n = fixed.shape[1]
         bias, factors = self._penalties(n)
-        targets = ratings.weights * (ratings.above - fixed[ratings.cols, 0])
+        offsets = np.ascontiguousarray(fixed[:, 0])
+        targets = ratings.weights * (ratings.above - offsets[ratings.cols])
         map_ranges(
             als.solve_rows, len(moving), ratings.indptr, ratings.cols, ratings.weights,
-            targets, _join(1.0, fixed[:, 1:]), bias, self._ridge(ratings.counts()),
+            targets, _join(1.0, fixed[:, 1:]), bias, self._ridge(ratings.counts),
             factors, moving, n_jobs=self.n_jobs, chunk=_ROWS_PER_TASK,
             states=lambda: (np.empty((n, n)),),
         )  # fmt: skip
@@ -222,7 +227,7 @@ class MFRegressor(FactorMixin, BaseRatingRecommender):
         items = self._item_vectors()
         vectors = _join(1.0, items[ratings.cols, 1:])
         system, factors = self._penalties(items.shape[1])
-        system += np.diag(self._ridge(ratings.counts()) * factors)
+        system += np.diag(self._ridge(ratings.counts) * factors)
         system += (vectors.T * ratings.weights) @ vectors
         effect = vectors @ np.linalg.solve(system, _join(1.0, items[[col], 1:])[0])
         above = ratings.above - items[ratings.cols, 0]
@@ -249,8 +254,9 @@ class _Ratings:
         shape = self.shape[::-1]
         return _Ratings(*compressed_parts(above), weights.data, shape)
 
+    @cached_property
     def counts(self):
-        """Return the sum of the weights of each row."""
+        """The sum of the weights of each row."""
         rows = np.repeat(np.arange(self.shape[0]), np.diff(self.indptr))
         return np.bincount(rows, weights=self.weights, minlength=self.shape[0])
 

@@ -9,6 +9,9 @@ from sklearn_metarec.utils._sklearn import CallbackSupportMixin, check_random_st
 class FactorMixin(CallbackSupportMixin):
     """Starting points, and similarities, of `user_factors_` and `item_factors_`."""
 
+    # An update starts from what was learned so far, which a fit does not have.
+    _partial_fit_exact = False
+
     def _random_factors(self, history, std):
         """Return small random (user, item) factors: their inner products are near 0.
 

@@ -176,11 +176,9 @@ def evaluate(estimator, table, y, sample_weight, train, test, measure, limit):
             if isinstance(table, Interactions):
                 _warm_up(model, table, y, train)
                 started = time.perf_counter()
-            weights = _take(sample_weight, train)
-            options = {}
-            if weights is not None and has_fit_parameter(model, "sample_weight"):
-                options["sample_weight"] = weights
-            model.fit(_rows(table, train), _take(y, train), **options)
+            fit_weighted(
+                model, _rows(table, train), _take(y, train), _take(sample_weight, train)
+            )
             fitted = time.perf_counter()
             values, weights = measure.values(
                 model, _rows(table, test), _take(y, test), _take(sample_weight, test)
@@ -195,6 +193,34 @@ def evaluate(estimator, table, y, sample_weight, train, test, measure, limit):
         return Outcome(fit_time=seconds, error=f"{type(error).__name__}: {error}")
     ended = time.perf_counter()
     return Outcome(score, values, fitted - started, ended - fitted)
+
+
+def fit_weighted(model, X, y, sample_weight):
+    """Fit with weights, if there are any, and if the model or its last step takes them.
+
+    Parameters
+    ----------
+    model : estimator
+        A recommender, or a pipeline with one at its end.
+    X : table
+        The rows.
+    y, sample_weight : ndarray of shape (n,) or None
+        Targets and weights.
+
+    Returns
+    -------
+    model : estimator
+        The fitted model.
+    """
+    options = {}
+    if sample_weight is not None:
+        prefix, inner = "", model
+        while hasattr(inner, "steps"):
+            name, inner = inner.steps[-1]
+            prefix += f"{name}__"
+        if has_fit_parameter(inner, "sample_weight"):
+            options[f"{prefix}sample_weight"] = sample_weight
+    return model.fit(X, y, **options)
 
 
 def _warm_up(model, table, y, train):

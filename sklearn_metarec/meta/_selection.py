@@ -11,6 +11,7 @@ from sklearn_metarec.meta._evaluation import run_tasks
 # How a fit's time grows with the share of users it sees: more than in proportion,
 # since more users bring more items, too.
 _COST_EXPONENT = 1.3
+_OUT_OF_IT = ("failed", "unmeasured", "skipped")
 # A refit sees all rows, a fit of the comparison those of a training part.
 _REFIT_FACTOR = 1.5
 # What the reserve for a refit may hold of all seconds while it is extrapolated.
@@ -32,7 +33,8 @@ class Record:
     place : int
         Its place in the portfolio.
     status : str
-        "not run", "ran", "out" (of the race), "failed" or "skipped" (no time left).
+        "not run", "ran", "out" (of the race), "failed", "unmeasured" (its score is
+        not a number) or "skipped" (no budget left).
     error : str or None
         Why it failed or was skipped.
     share : float
@@ -170,7 +172,7 @@ class Selection:
 
         def make_task(key):
             record = by_place[key[0]]
-            if record.status in ("failed", "skipped"):
+            if record.status in _OUT_OF_IT:
                 return None
             cost = self._cost(record, share)
             # Then comes the refit, of this one or of the leader: the dearer of the two.
@@ -190,18 +192,11 @@ class Selection:
         )
         for (place, fold), outcome in running:
             record = by_place[place]
-            if outcome.error is None and not np.isfinite(outcome.score):
-                outcome_error = "the score is not a number"
-            else:
-                outcome_error = outcome.error
-            if outcome_error is not None:
-                record.status, record.error = "failed", outcome_error
-                if outcome.given_up:
-                    self._given_up[record.name] = outcome.fit_time
-                self.report(f"{record.name}: {outcome_error}")
+            if outcome.error is not None or not np.isfinite(outcome.score):
+                self._note_failure(record, outcome)
                 continue
             gathered[place][fold] = outcome
-            if len(gathered[place]) == len(folds) and record.status != "failed":
+            if len(gathered[place]) == len(folds):
                 record.outcomes, record.share = gathered[place], share
                 record.status = "ran"
                 self._note_refit(record)
@@ -209,6 +204,15 @@ class Selection:
                     f"{record.name} {record.params or ''} on {share:.0%} of the users: "
                     f"{record.score:.4f} in {record.mean_time('fit_time'):.2f} s"
                 )
+
+    def _note_failure(self, record, outcome):
+        if outcome.error is None:
+            record.status, record.error = "unmeasured", "the score is not a number"
+        else:
+            record.status, record.error = "failed", outcome.error
+        if outcome.given_up:
+            self._given_up[record.name] = outcome.fit_time
+        self.report(f"{record.name}: {record.error}")
 
     def _cost(self, record, share):
         """Predict the seconds of an evaluation; None if nothing is known."""

@@ -10,11 +10,16 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.metrics import get_scorer
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
+from sklearn_metarec._evaluate import evaluate_ranking
 from sklearn_metarec._vocabulary import Vocabulary
-from sklearn_metarec.interactions import Interactions, encode_interactions
+from sklearn_metarec.interactions import (
+    Interactions,
+    encode_interactions,
+    has_named_columns,
+)
 from sklearn_metarec.meta import _race
 from sklearn_metarec.meta._budget import Clock, parse_budget
-from sklearn_metarec.meta._evaluation import Data, Measure
+from sklearn_metarec.meta._evaluation import Data, Measure, fit_weighted
 from sklearn_metarec.meta._portfolio import default_candidates, expand
 from sklearn_metarec.meta._results import leaderboard, search_results
 from sklearn_metarec.meta._selection import Record, Selection
@@ -311,6 +316,13 @@ class MetaSelector(MetaEstimatorMixin, BaseEstimator):
         failed = [record for record in records if record.status == "failed"]
         if failed and self.error_score == "raise":
             raise ValueError(f"Candidate {failed[0].name} failed: {failed[0].error}")
+        if records[0].status == "unmeasured" and not any(r.outcomes for r in records):
+            warnings.warn(
+                "No candidate's score is a number, as when no test row is relevant: "
+                "fitting the first candidate without a comparison.",
+                UserWarning,
+                stacklevel=4,
+            )
         if len(failed) == len(records):
             reasons = "; ".join(f"{r.name}: {r.error}" for r in failed[:5])
             raise ValueError(f"All {len(failed)} candidates failed. {reasons}")
@@ -328,8 +340,8 @@ class MetaSelector(MetaEstimatorMixin, BaseEstimator):
     def _refit(self, record, X, y, sample_weight, clock):
         self._report(f"fitting {record.name} {record.params or ''} on all rows")
         started = time.perf_counter()
-        options = {} if sample_weight is None else {"sample_weight": sample_weight}
-        self.best_estimator_ = clone(record.estimator).fit(X, y, **options)
+        model = clone(record.estimator)
+        self.best_estimator_ = fit_weighted(model, X, y, sample_weight)
         self.refit_time_ = time.perf_counter() - started
         self._report(f"done after {clock.elapsed:.1f} s")
 
@@ -520,6 +532,8 @@ class MetaSelector(MetaEstimatorMixin, BaseEstimator):
             Greater is better.
         """
         best = self._best()
+        if not has_named_columns(X):
+            validate_data(self, X, reset=False, skip_check_array=True)
         measure = self._measure()
         if measure.scorer is None and measure.metric != "rmse":
             return evaluate_ranking(

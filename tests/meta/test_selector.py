@@ -297,6 +297,15 @@ def test_zero_weight_rows_count_as_absent(table, candidates):
     )
 
 
+def test_weights_reach_the_last_step_of_a_pipeline(table):
+    X, y = table
+    weight = 1.0 + np.arange(len(X)) % 3
+    pipeline = make_recommender_pipeline(IdEncoder(), EASE(weighting=None))
+    weighted = MetaSelector([("pipeline", pipeline, {})]).fit(X, y, weight)
+    plain = EASE(weighting=None).fit(X, y, weight)
+    np.testing.assert_allclose(weighted.predict(X[:9]), plain.predict(X[:9]), rtol=1e-5)
+
+
 def test_progress_goes_to_the_error_stream(table, capsys):
     MetaSelector([("pop", PopularityRecommender(), {})], verbose=1).fit(*table)
     written = capsys.readouterr()
