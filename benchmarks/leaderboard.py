@@ -1,6 +1,6 @@
 """Draw the leaderboard of a selection on the bundled data, for the README.
 
-    python benchmarks/leaderboard.py --output docs/images/leaderboard.png
+python benchmarks/leaderboard.py --output docs/images/leaderboard.png
 """
 
 import argparse
@@ -41,7 +41,8 @@ def draw(board, path):
     figure, axes = plt.subplots(figsize=(8, 0.42 * len(board) + 1.1), dpi=120)
     bars = axes.barh(range(len(board)), board["score"], color=colors)
     labels = [
-        f"{score:.4f}   {seconds:.2f} s" + ("" if share == 1 else f"   {share:.0%} of users")
+        f"{score:.4f}   {seconds:.2f} s"
+        + ("" if share == 1 else f"   {share:.0%} of users")
         for score, seconds, share in zip(
             board["score"], board["fit_time"], board["share"], strict=True
         )

@@ -3,7 +3,6 @@
 import argparse
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 from sklearn.base import clone, is_regressor
@@ -305,8 +304,8 @@ def _interval(values):
 
 def _show_rating_errors(model, X, y):
     errors = model.predict(X) - np.asarray(y, dtype=float)
-    rmse = np.sqrt(np.mean(errors**2))
-    say(f"  RMSE {rmse:.4f}   MAE {np.abs(errors).mean():.4f}   on {len(errors):,} rows")
+    rmse, mae = np.sqrt(np.mean(errors**2)), np.abs(errors).mean()
+    say(f"  RMSE {rmse:.4f}   MAE {mae:.4f}   on {len(errors):,} rows")
 
 
 def _show_users(model, X, titles):

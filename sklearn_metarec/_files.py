@@ -77,9 +77,7 @@ def columns(table, options):
             f"{list(table.columns)}; name them with "
             f"{' '.join(f'--{role} COL' for role in missing)}."
         )
-    X = pd.DataFrame(
-        {_COLUMN[role]: table[found[role]] for role in ("user", "item")}
-    )
+    X = pd.DataFrame({_COLUMN[role]: table[found[role]] for role in ("user", "item")})
     for name in X.columns:
         X[name] = _plain_ids(X[name])
     if found["time"]:
@@ -94,9 +92,7 @@ def _find(table, options):
     for role in _ROLES:
         name = getattr(options, role)
         if name is not None and name not in names:
-            raise ValueError(
-                f"no column {name!r} (--{role}). The columns are {names}."
-            )
+            raise ValueError(f"no column {name!r} (--{role}). The columns are {names}.")
         found[role] = name or found[role]
     return found
 
@@ -194,7 +190,7 @@ def _parquet_writer(name):
             "Parquet files need pyarrow: pip install pyarrow, or write a .csv."
         ) from error
 
-    opened = []
+    opened: list[pq.ParquetWriter] = []
 
     def write(frame):
         part = pa.Table.from_pandas(frame, preserve_index=False)

@@ -101,7 +101,7 @@ class History:
         """
         entries = self.matrix.tocoo()
         rows, n_users = entries.row.astype(np.int32), self.matrix.shape[0]
-        if users is not None:
+        if users is not None and self.users is not None:
             rows, n_users = users.lookup(self.users.ids)[rows], len(users)
         cols = items.lookup(self.items.ids)[entries.col]
         # Both vocabularies are sorted the same way, so the order of pairs stays.

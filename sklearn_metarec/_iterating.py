@@ -1,7 +1,5 @@
 """The epochs of a fit, shown to scikit-learn's callbacks."""
 
-from functools import partial
-
 import numpy as np
 
 from sklearn_metarec.interactions import Interactions
@@ -19,9 +17,9 @@ def epochs(estimator, n_epochs, history, fitted):
     history : History
         What it learns from; the callbacks see it as X and y.
     fitted : callable
-        `fitted(epoch)` returns a dict of the attributes with which the estimator could
-        predict after that epoch. It is called for the callbacks that ask for a fitted
-        estimator only, and what it returns must not change afterwards.
+        Returns a dict of the attributes with which the estimator could predict now.
+        It is called for the callbacks that ask for a fitted estimator only, and what
+        it returns must not change afterwards.
 
     Yields
     ------
@@ -40,10 +38,9 @@ def epochs(estimator, n_epochs, history, fitted):
         task = fit.subcontext(task_name="epoch")
         task.call_on_fit_task_begin(**seen)
         yield epoch
-        now = partial(fitted, epoch)
-        if task.call_on_fit_task_end(**seen, reconstruction_attributes=now):
+        if task.call_on_fit_task_end(**seen, reconstruction_attributes=fitted):
             break
-    fit.call_on_fit_task_end(**seen, reconstruction_attributes=now)
+    fit.call_on_fit_task_end(**seen, reconstruction_attributes=fitted)
 
 
 def _table(history):

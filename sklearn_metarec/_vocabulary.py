@@ -43,7 +43,8 @@ class Vocabulary:
 
     def __setstate__(self, state):
         ids = state["ids"]
-        self.__init__(ids.astype(object) if ids.dtype.kind == "U" else ids)
+        self.ids = ids.astype(object) if ids.dtype.kind == "U" else ids
+        self._index = None
 
     def lookup(self, values, name="id"):
         """Return the int32 codes of `values`, -1 where an id is unknown."""
@@ -150,7 +151,8 @@ def encode_ids(values, name="id"):
     if column.dtype != object:
         ids, codes = np.unique(column, return_inverse=True)
         return Vocabulary(ids), codes.astype(np.int32)
-    return _ranked(*_factorize(column), name)
+    unique, codes = _factorize(column)
+    return _ranked(unique, codes, name)
 
 
 def _is_string_series(values):

@@ -24,15 +24,15 @@ class Weighting:
 
     Attributes
     ----------
-    idf : ndarray of shape (n_items,) or None
-        log((1 + n_users) / (1 + users of the item)) + 1.
+    idf : ndarray of shape (n_items,)
+        log((1 + n_users) / (1 + users of the item)) + 1; empty where it is not used.
     mean_length : float
         The mean sum of a user's strengths.
     """
 
     def __init__(self, kind):
         self.kind = kind
-        self.idf = None
+        self.idf = np.empty(0, dtype=np.float32)
         self.mean_length = 1.0
 
     def fit(self, strengths):

@@ -16,6 +16,14 @@ from sklearn_metarec._vocabulary import Vocabulary, encode_ids
 from sklearn_metarec.exceptions import ColumnsWarning
 from sklearn_metarec.utils._sklearn import check_array
 
+__all__ = [
+    "Interactions",
+    "Table",
+    "encode_interactions",
+    "interactions_from_matrix",
+    "read_table",
+]
+
 # The names of the columns, compared without case and underscores. The first of a
 # role wins: `user` beside `user_id` is then usually the user's name.
 _ROLES = {

@@ -69,9 +69,7 @@ def test_select_writes_recommendations_and_a_model(table, tmp_path, capsys):
 @pytest.mark.parametrize("name", ["recs.parquet", "recs.csv.gz"])
 def test_batches_of_users_make_one_file(named, tmp_path, capsys, monkeypatch, name):
     monkeypatch.setattr("sklearn_metarec.__main__._USERS_PER_BATCH", 7)
-    run(
-        capsys, "select", tmp_path / "named.csv", "--budget", 1, "-o", tmp_path / name
-    )
+    run(capsys, "select", tmp_path / "named.csv", "--budget", 1, "-o", tmp_path / name)
     read = pd.read_parquet if name.endswith("parquet") else pd.read_csv
     lists = read(tmp_path / name)
     assert lists["user_id"].nunique() == named["userId"].nunique()
@@ -104,9 +102,7 @@ def test_recommend_and_evaluate_with_a_saved_model(named, tmp_path, capsys):
     model = tmp_path / "model.skops"
     named[:600].to_csv(tmp_path / "old.csv", index=False)
     named[600:].to_csv(tmp_path / "new.csv", index=False)
-    run(
-        capsys, "select", tmp_path / "old.csv", "--budget", 2, "--model", model
-    )
+    run(capsys, "select", tmp_path / "old.csv", "--budget", 2, "--model", model)
     users = named["userId"].unique()[:2]
     out = run(capsys, "recommend", model, "--users", *users, "-k", 3)
     lines = out.strip().splitlines()

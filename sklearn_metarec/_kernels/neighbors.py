@@ -286,11 +286,12 @@ def put_hubs_first(lo, hi, indptr, indices, weights, hub, out_indices, out_weigh
 
 @jit
 def sum_rows(
-    lo, hi, indptr, indices, weights, r_indptr, r_indices, r_data, hub, dense, out
-):
-    """Write the weighted sum of compressed rows for users lo to hi into `out[0:]`.
+    lo, hi, indptr, indices, weights, r_indptr, r_indices, r_data, hub, dense, prior,
+    out,
+):  # fmt: skip
+    """Write weighted sums of compressed rows, for users lo to hi, into `out[0:]`.
 
-    Row i is also `dense[hub[i]]` if that is not -1; such rows come first. They are
+    `prior` is added to each. Row i is also `dense[hub[i]]` if that is not -1; such rows come first. They are
     added four at a time, in one pass over the sum, in the order in which one by one
     would add them: the result is the same to the bit.
     """
@@ -316,3 +317,5 @@ def sum_rows(
             start, end = r_indptr[row], r_indptr[row + np.uint64(1)]
             for p in range(np.uint64(start), np.uint64(end)):
                 total[np.uint32(r_indices[p])] += weight * r_data[p]
+        for j in range(len(total)):
+            total[j] += prior[j]

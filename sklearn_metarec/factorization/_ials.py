@@ -169,19 +169,19 @@ class IALS(FactorMixin, BaseRecommender):
         user_ridge = self._ridge(by_user, self._mean_pairs)
         item_ridge = self._ridge(by_item, by_item.nnz / by_item.shape[0])
 
-        def fitted(n_iter):
+        def fitted():
             exact = users.copy()
             self._improve(exact, by_user, user_ridge, items, _FINAL_STEPS)
             return {
                 "user_factors_": exact, "item_factors_": items.copy(),
-                "n_iter_": n_iter, "_item_gram": _gram(items.astype(np.float64)),
+                "_item_gram": _gram(items.astype(np.float64)),
             }  # fmt: skip
 
         with single_threaded_blas():
-            for n_iter in epochs(self, n_sweeps, history, fitted):
+            for self.n_iter_ in epochs(self, n_sweeps, history, fitted):
                 self._improve(users, by_user, user_ridge, items, _STEPS)
                 self._improve(items, by_item, item_ridge, users, _STEPS)
-            vars(self).update(fitted(n_iter))
+            vars(self).update(fitted())
 
     def _weights(self, strengths):
         """Return the matrix of alpha s, what a pair weighs beyond an unobserved one."""

@@ -158,7 +158,7 @@ class MFRegressor(FactorMixin, BaseRatingRecommender):
         by_user = self._side(history)
         by_item = by_user.transpose()
 
-        def fitted(n_iter):
+        def fitted():
             exact = users.copy()
             self._solve(exact, by_user, items)
             return {
@@ -166,13 +166,12 @@ class MFRegressor(FactorMixin, BaseRatingRecommender):
                 "user_factors_": exact[:, 1:].copy(),
                 "item_biases_": items[:, 0].copy(),
                 "item_factors_": items[:, 1:].copy(),
-                "n_iter_": n_iter,
             }
 
-        for n_iter in epochs(self, n_sweeps, history, fitted):
+        for self.n_iter_ in epochs(self, n_sweeps, history, fitted):
             self._solve(users, by_user, items)
             self._solve(items, by_item, users)
-        vars(self).update(fitted(n_iter))
+        vars(self).update(fitted())
 
     def _side(self, history):
         indptr, cols, ratings = compressed_parts(history.matrix)

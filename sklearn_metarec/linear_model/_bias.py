@@ -94,13 +94,13 @@ class BiasRegressor(BaseRatingRecommender):
         pairs = (indptr, cols, ratings, weights, mean)
         reg_user, reg_item = self._regularization()
         for n_iter in range(1, self.max_iter + 1):
+            self.n_iter_ = n_iter
             change = bias.solve_item_biases(*pairs, user_bias, reg_item, item_bias)
             moved = bias.solve_user_biases(*pairs, item_bias, reg_user, user_bias)
             if max(change, moved) <= self.tol:
                 break
         self.global_mean_ = mean
         self.user_biases_, self.item_biases_ = user_bias, item_bias
-        self.n_iter_ = n_iter
 
     def _regularization(self):
         return float(self.user_regularization), float(self.item_regularization)

@@ -12,11 +12,11 @@ import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 from sklearn.base import clone
 from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import has_fit_parameter
 
 from sklearn_metarec._evaluate import evaluate_ranking
 from sklearn_metarec.base import BaseRecommender
 from sklearn_metarec.interactions import Interactions
-from sklearn.utils.validation import has_fit_parameter
 
 # How long after its limit a task that does not listen is killed with its worker.
 _GRACE = 1.0

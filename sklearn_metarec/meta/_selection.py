@@ -168,7 +168,7 @@ class Selection:
         folds = [self._sample(train, test, share) for train, test in self.folds]
         by_place = {record.place: record for record in runners}
         keys = [(r.place, fold) for r in runners for fold in range(len(folds))]
-        gathered = {record.place: {} for record in runners}
+        gathered: dict[int, dict] = {record.place: {} for record in runners}
 
         def make_task(key):
             record = by_place[key[0]]

@@ -30,7 +30,6 @@ from sklearn_metarec.model_selection import (
     WarmKFold,
 )
 from sklearn_metarec.utils._sklearn import (
-    HasMethods,
     StrOptions,
     available_if,
     check_random_state,

@@ -8,6 +8,9 @@ from sklearn_metarec._scoring import RowSumScorer
 from sklearn_metarec.interactions import compressed_parts
 from sklearn_metarec.utils._parallel import map_ranges
 
+# What is added to a score, times the share of users who have the item: too little to
+# overrule a neighbour, enough to order the items that no neighbour speaks for.
+_PRIOR = np.float32(1e-6)
 # A row is a hub if it has an entry for one item in so many, at which point adding it
 # densely is faster; at most so many hubs, to bound the memory of their dense rows.
 _HUB_SHARE = 16
@@ -15,15 +18,17 @@ _MOST_HUBS = 64
 _USERS_PER_TASK = 1 << 14
 
 
-class HubScorer(RowSumScorer):
-    """A :class:`RowSumScorer` whose longest rows are added densely.
+class NeighborScorer(RowSumScorer):
+    """Weighted sums of rows, and a trace of popularity.
+
+    Users whose neighbours do not speak for enough items get the rest of their list by
+    popularity; without it, by the order of ids.
 
     A few popular items are neighbours of most others: on a skewed catalogue of 10,000
-    items, 25 rows of the transposed neighbour lists cause 94% of all additions. Their
-    sums run over the whole catalogue instead, which vectorises.
-
-    Each user's hubs are added first, whether densely or not, so that a score is the
-    same to the bit in a call for one user, for all, and as a single pair.
+    items, 25 rows of the transposed neighbour lists cause 94% of all additions. Such
+    hubs are added over the whole catalogue instead, which vectorises, and before a
+    user's other rows, whether that way or not: so a score is the same to the bit in a
+    call for one user, for all, and as a single pair.
 
     Parameters
     ----------
@@ -31,10 +36,13 @@ class HubScorer(RowSumScorer):
         What each user of this call gives to each row.
     rows : csr_array of shape (n_rows, n_items), dtype=float32
         What each row adds to the items' scores.
+    popularity : ndarray of shape (n_items,), dtype=float32
+        The share of users who have each item.
     """
 
-    def __init__(self, weights, rows):
+    def __init__(self, weights, rows, popularity):
         super().__init__(weights, rows)
+        self._prior = _PRIOR * popularity
         hubs = _find_hubs(rows)
         place = np.full(rows.shape[0], -1, dtype=np.int32)
         place[hubs] = np.arange(len(hubs))
@@ -56,8 +64,18 @@ class HubScorer(RowSumScorer):
     def block(self, lo, hi, out):
         """Write all items' scores of users lo to hi into `out`."""
         neighbors.sum_rows(
-            lo, hi, *self.weights, *self.rows, self._place, self._dense, out
-        )
+            lo, hi, *self.weights, *self.rows, self._place, self._dense, self._prior,
+            out,
+        )  # fmt: skip
+
+    def pairs(self, users, cols):
+        """Return the scores of single pairs."""
+        prior = np.where(cols >= 0, self._prior[cols], np.float32(0))
+        return super().pairs(users, cols) + prior
+
+    def prior(self, col):
+        """Return what popularity adds to the score of an item."""
+        return float(self._prior[col])
 
 
 def _find_hubs(rows):

@@ -6,6 +6,7 @@ from sklearn.base import is_regressor
 from sklearn_metarec.testing._assertions import (
     require,
     require_close,
+    require_same_lists,
     score_table,
 )
 from sklearn_metarec.testing._tables import fitted, make_rows, some_users, unseen_rows
@@ -149,8 +150,7 @@ def _check_similar(name, estimator, side):
             f"{what}: scores are not best first.",
         )
     short, short_scores = similar(asked[:1], k=2)
-    require(
-        np.array_equal(short_scores, scores[:1, :2])
-        and np.array_equal(short, found[:1, :2]),
-        f"{what} with k=2 is not the start of a longer list.",
-    )
+    require_same_lists(
+        (found[:1, :2], scores[:1, :2]), (short, short_scores),
+        f"{what} with k=2 is not the start of a longer list",
+    )  # fmt: skip

@@ -51,7 +51,7 @@ def test_the_penalized_error_has_no_gradient_off_the_diagonal(table):
 def test_too_little_regularization_for_single_precision(table):
     X, _ = table
     X = np.column_stack([X[:, 0], X[:, 1] // 2 * 2])
-    twice = np.concatenate([X, X + [0, 1]])  # two items that all have or none
+    twice = np.concatenate([X, X + np.array([0, 1])])  # two items that all have or none
     model = EASE(1e-7).fit(twice)
     assert np.isfinite(model.item_weights_).all()
 

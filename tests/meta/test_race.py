@@ -8,8 +8,13 @@ from sklearn_metarec.meta import _race
 
 @pytest.mark.parametrize(
     ("n_rows", "plan"),
-    [(10, [1]), (80_000, [1]), (90_000, [1 / 3, 1]), (1_000_000, [1 / 27, 1 / 9, 1 / 3, 1])],
-)  # fmt: skip
+    [
+        (10, [1]),
+        (80_000, [1]),
+        (90_000, [1 / 3, 1]),
+        (1_000_000, [1 / 27, 1 / 9, 1 / 3, 1]),
+    ],
+)
 def test_shares_grow_to_all_users(n_rows, plan):
     np.testing.assert_allclose(_race.shares(n_rows), plan)
 

@@ -138,9 +138,9 @@ def test_a_slow_candidate_does_not_break_the_budget(table, candidates, n_jobs):
     X, y = table
     slow_first = [("slow", Slow(), {}), *candidates]
     started = time.monotonic()
-    selector = MetaSelector(
-        slow_first, budget="8s", n_jobs=n_jobs, random_state=0
-    ).fit(X, y)
+    selector = MetaSelector(slow_first, budget="8s", n_jobs=n_jobs, random_state=0).fit(
+        X, y
+    )
     # The promise is 10% or 2 s above the budget; a sleeper would take 60 s.
     assert time.monotonic() - started < 30
     board = selector.leaderboard_.set_index("candidate")
@@ -176,7 +176,8 @@ def test_a_killed_worker_is_a_row(table, candidates):
 
 def test_error_score_raise(table, candidates):
     X, y = table
-    selector = MetaSelector([*candidates, ("broken", Broken(), {})], error_score="raise")
+    with_broken = [*candidates, ("broken", Broken(), {})]
+    selector = MetaSelector(with_broken, error_score="raise")
     with pytest.raises(ValueError, match="broken failed: RuntimeError"):
         selector.fit(X, y)
 
