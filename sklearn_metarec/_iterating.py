@@ -11,7 +11,8 @@ def epochs(estimator, n_epochs, history, fitted):
     Parameters
     ----------
     estimator : estimator with scikit-learn's CallbackSupportMixin
-        What is fitted. Its `fit` runs under `fit_context`, which ends the callbacks.
+        What is fitted; its `n_iter_` counts along. Its `fit` runs under `fit_context`,
+        which ends the callbacks.
     n_epochs : int
         How many epochs there are at most.
     history : History
@@ -34,10 +35,10 @@ def epochs(estimator, n_epochs, history, fitted):
     }
     fit = estimator._init_callback_context(max_subtasks=n_epochs)
     fit.call_on_fit_task_begin(**seen)
-    for epoch in range(1, n_epochs + 1):
+    for estimator.n_iter_ in range(1, n_epochs + 1):
         task = fit.subcontext(task_name="epoch")
         task.call_on_fit_task_begin(**seen)
-        yield epoch
+        yield estimator.n_iter_
         if task.call_on_fit_task_end(**seen, reconstruction_attributes=fitted):
             break
     fit.call_on_fit_task_end(**seen, reconstruction_attributes=fitted)

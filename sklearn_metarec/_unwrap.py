@@ -192,7 +192,7 @@ def encode_options(transformers, options):
     """Return the options of a call in the ids of the final estimator."""
     encoded = dict(options)
     history = options.get("history")
-    if history is not None:
+    if history is not None and transformers:
         table, *target = history if isinstance(history, tuple) else (history,)
         table = _transformed(transformers, table)
         encoded["history"] = (table, *target) if target else table

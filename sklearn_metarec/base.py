@@ -161,7 +161,7 @@ class BaseRecommender(BaseEstimator):
         ValueError
             If `X` or `y` has a wrong shape, a missing id or a negative strength.
         """
-        with _unchanged_on_failure(self):
+        with unchanged_on_failure(self):
             history = self._read_history(X, y, sample_weight, reset=True)
             self._set_history(history)
             self._fit(history)
@@ -189,7 +189,7 @@ class BaseRecommender(BaseEstimator):
         """
         if not self.__sklearn_is_fitted__():
             return self.fit(X, y, sample_weight)
-        with _unchanged_on_failure(self):
+        with unchanged_on_failure(self):
             old = self._history()
             new = self._read_history(X, y, sample_weight, reset=False)
             history = old.merge(new)
@@ -575,7 +575,7 @@ def _most_similar(vocabulary, ids, k, make_scorer):
 
 
 @contextmanager
-def _unchanged_on_failure(estimator):
+def unchanged_on_failure(estimator):
     """Give an estimator its attributes back if the block raises."""
     before = estimator.__dict__.copy()
     try:

@@ -304,7 +304,7 @@ def test_other_calls_that_make_no_sense(estimator):
         model.score(X, Y[:1])
     for similar in ("similar_items", "similar_users"):
         if hasattr(model, similar):
-            with pytest.raises(ValueError, match="got 10. For a single one pass"):
+            with pytest.raises(ValueError, match="For a single one pass"):
                 getattr(model, similar)(10)
             with pytest.raises(ValueError, match="at least 1, got 0"):
                 getattr(model, similar)([10], k=0)

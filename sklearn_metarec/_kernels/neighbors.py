@@ -291,9 +291,9 @@ def sum_rows(
 ):  # fmt: skip
     """Write weighted sums of compressed rows, for users lo to hi, into `out[0:]`.
 
-    `prior` is added to each. Row i is also `dense[hub[i]]` if that is not -1; such rows come first. They are
+    Row i is also `dense[hub[i]]` if that is not -1; such rows come first. They are
     added four at a time, in one pass over the sum, in the order in which one by one
-    would add them: the result is the same to the bit.
+    would add them: the result is the same to the bit. `prior` is added last.
     """
     for user in range(lo, hi):
         total = out[user - lo]

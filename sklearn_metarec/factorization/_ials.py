@@ -178,7 +178,7 @@ class IALS(FactorMixin, BaseRecommender):
             }  # fmt: skip
 
         with single_threaded_blas():
-            for self.n_iter_ in epochs(self, n_sweeps, history, fitted):
+            for _ in epochs(self, n_sweeps, history, fitted):
                 self._improve(users, by_user, user_ridge, items, _STEPS)
                 self._improve(items, by_item, item_ridge, users, _STEPS)
             vars(self).update(fitted())

@@ -22,7 +22,7 @@ from sklearn_metarec.utils._sklearn import Interval
 # A user or item with few ratings is penalized as if it had ten more; without that,
 # those with one or two get factors that fit noise.
 _EXTRA_RATINGS = 10
-_UPDATE_SWEEPS = 2
+_UPDATE_SWEEPS = 3
 _INITIAL_STD = 0.1
 _ROWS_PER_TASK = 128
 
@@ -168,7 +168,7 @@ class MFRegressor(FactorMixin, BaseRatingRecommender):
                 "item_factors_": items[:, 1:].copy(),
             }
 
-        for self.n_iter_ in epochs(self, n_sweeps, history, fitted):
+        for _ in epochs(self, n_sweeps, history, fitted):
             self._solve(users, by_user, items)
             self._solve(items, by_item, users)
         vars(self).update(fitted())

@@ -17,7 +17,9 @@ class FactorMixin(CallbackSupportMixin):
 
         They depend on the codes and the seed only, not on the order of rows.
         """
-        rng = check_random_state(self.random_state)
+        # A Generator draws three times as fast as a RandomState.
+        seed = check_random_state(self.random_state).randint(2**31)
+        rng = np.random.default_rng(seed)
         size = std / np.sqrt(self.n_factors)
         n_users, n_items = history.matrix.shape
         users = rng.normal(0.0, size, (n_users, self.n_factors))

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sklearn_metarec._evaluate import evaluate_ranking
 from sklearn_metarec._vocabulary import Vocabulary
+from sklearn_metarec.base import unchanged_on_failure
 from sklearn_metarec.interactions import (
     Interactions,
     encode_interactions,
@@ -212,24 +213,25 @@ class MetaSelector(MetaEstimatorMixin, BaseEstimator):
         ValueError
             If the input is invalid, or every candidate failed.
         """
-        seconds, evaluations = parse_budget(self.budget)
-        clock = Clock(seconds)
-        rng = check_random_state(self.random_state)
-        records = self._records(rng)
-        validate_data(self, X, skip_check_array=True)
-        data = self._read(X, y, sample_weight)
-        measure = self._measure()
-        folds = self._folds(data, rng)
-        selection = Selection(
-            records, data, folds, measure, clock, self.n_jobs, rng, self._report
-        )
-        if folds:
-            plan = _race.shares(len(data.coded))
-            selection.run(plan, evaluations)
-            self._check_errors(records)
-        self._set_results(selection, records)
-        if self.refit:
-            self._refit(records[self.best_index_], X, y, sample_weight, clock)
+        with unchanged_on_failure(self):
+            seconds, evaluations = parse_budget(self.budget)
+            clock = Clock(seconds)
+            rng = check_random_state(self.random_state)
+            records = self._records(rng)
+            validate_data(self, X, skip_check_array=True)
+            data = self._read(X, y, sample_weight)
+            measure = self._measure()
+            folds = self._folds(data, rng)
+            selection = Selection(
+                records, data, folds, measure, clock, self.n_jobs, rng, self._report
+            )
+            if folds:
+                plan = _race.shares(len(data.coded))
+                selection.run(plan, evaluations)
+                self._check_errors(records)
+            self._set_results(selection, records)
+            if self.refit:
+                self._refit(records[self.best_index_], X, y, sample_weight, clock)
         return self
 
     def _records(self, rng):

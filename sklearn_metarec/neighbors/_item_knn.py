@@ -6,7 +6,7 @@ from sklearn_metarec._weighting import Weighting
 from sklearn_metarec.base import BaseRecommender
 from sklearn_metarec.interactions import compressed_parts, transpose_csr
 from sklearn_metarec.neighbors._neighborhood import CONSTRAINTS, Neighborhood
-from sklearn_metarec.neighbors._scorers import HubScorer, ListScorer
+from sklearn_metarec.neighbors._scorers import PRIOR, ListScorer, NeighborScorer
 
 # These weight a pair without regard to others: they weight a user's history too.
 _ROWWISE = ("binary", "log", None)
@@ -24,8 +24,9 @@ class ItemKNN(BaseRecommender):
     - jaccard: the users of both items / (the users of either + shrinkage).
 
     The weight w(i) is 1 with `weighting="binary"`, the strength of the pair with None,
-    and log(1 + strength) otherwise. Scores are linear in a user's history, so new
-    users need no fit, and `explain` is exact.
+    and log(1 + strength) otherwise. One millionth of the share of users who have j is
+    added: items that are like none of a user's are in order of popularity. Scores are
+    linear in a user's history, so new users need no fit, and `explain` is exact.
 
     A fit compares all items that have a user in common: its time grows with the
     squared lengths of the histories, its memory with the number of neighbours kept. No
@@ -86,10 +87,10 @@ class ItemKNN(BaseRecommender):
     filtering recommendation algorithms. WWW.
 
     M. Ferrari Dacrema, P. Cremonesi and D. Jannach (2019). Are we really making much
-    progress? RecSys. Section 3.2 (the cosine with a shrink term).
+    progress? RecSys. (The cosine with a shrink term.)
 
     F. Aiolli (2013). Efficient top-N recommendation for very large scale binary rated
-    datasets. RecSys. Section 3 (the asymmetric cosine).
+    datasets. RecSys. (The asymmetric cosine.)
 
     Examples
     --------
@@ -131,13 +132,14 @@ class ItemKNN(BaseRecommender):
         self.item_similarity_ = transpose_csr(self._influence)
         kind = self.weighting if self.weighting in _ROWWISE else "log"
         self._history_weighting = Weighting(kind)
+        self._prior = PRIOR * self._popularity()
 
     def _update(self, history, old, new):
         self._fit(history)
 
     def _make_scorer(self, profiles):
         weights = self._history_weighting.transform(profiles.matrix)
-        return HubScorer(weights, self._influence)
+        return NeighborScorer(weights, self._influence, self._prior)
 
     def _contributions(self, profiles, col):
         weights = self._history_weighting.transform(profiles.matrix)
@@ -146,7 +148,7 @@ class ItemKNN(BaseRecommender):
         there = slice(indptr[col], indptr[col + 1])
         similarities = np.zeros(len(self.items_), dtype=np.float32)
         similarities[neighbours[there]] = data[there]
-        return 0.0, cols, values * similarities[cols], True
+        return self._prior[col], cols, values * similarities[cols], True
 
     def _item_scorer(self, cols):
         return ListScorer(self.item_similarity_[cols])

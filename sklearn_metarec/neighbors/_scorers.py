@@ -8,9 +8,9 @@ from sklearn_metarec._scoring import RowSumScorer
 from sklearn_metarec.interactions import compressed_parts
 from sklearn_metarec.utils._parallel import map_ranges
 
-# What is added to a score, times the share of users who have the item: too little to
-# overrule a neighbour, enough to order the items that no neighbour speaks for.
-_PRIOR = np.float32(1e-6)
+# How much the share of users who have an item adds to its score: too little to overrule
+# a neighbour, enough to put the items that no neighbour has in order.
+PRIOR = np.float32(1e-6)
 # A row is a hub if it has an entry for one item in so many, at which point adding it
 # densely is faster; at most so many hubs, to bound the memory of their dense rows.
 _HUB_SHARE = 16
@@ -19,16 +19,13 @@ _USERS_PER_TASK = 1 << 14
 
 
 class NeighborScorer(RowSumScorer):
-    """Weighted sums of rows, and a trace of popularity.
-
-    Users whose neighbours do not speak for enough items get the rest of their list by
-    popularity; without it, by the order of ids.
+    """Weighted sums of rows, plus something for each item.
 
     A few popular items are neighbours of most others: on a skewed catalogue of 10,000
     items, 25 rows of the transposed neighbour lists cause 94% of all additions. Such
-    hubs are added over the whole catalogue instead, which vectorises, and before a
-    user's other rows, whether that way or not: so a score is the same to the bit in a
-    call for one user, for all, and as a single pair.
+    hubs are added over the whole catalogue instead, which vectorises. They come before
+    a user's other rows whether they are added that way or not: so a score is the same
+    to the bit in a call for one user, for all, and as a single pair.
 
     Parameters
     ----------
@@ -36,13 +33,13 @@ class NeighborScorer(RowSumScorer):
         What each user of this call gives to each row.
     rows : csr_array of shape (n_rows, n_items), dtype=float32
         What each row adds to the items' scores.
-    popularity : ndarray of shape (n_items,), dtype=float32
-        The share of users who have each item.
+    prior : ndarray of shape (n_items,), dtype=float32
+        What is added to each item's sum.
     """
 
-    def __init__(self, weights, rows, popularity):
+    def __init__(self, weights, rows, prior):
         super().__init__(weights, rows)
-        self._prior = _PRIOR * popularity
+        self.prior = prior
         hubs = _find_hubs(rows)
         place = np.full(rows.shape[0], -1, dtype=np.int32)
         place[hubs] = np.arange(len(hubs))
@@ -64,18 +61,14 @@ class NeighborScorer(RowSumScorer):
     def block(self, lo, hi, out):
         """Write all items' scores of users lo to hi into `out`."""
         neighbors.sum_rows(
-            lo, hi, *self.weights, *self.rows, self._place, self._dense, self._prior,
+            lo, hi, *self.weights, *self.rows, self._place, self._dense, self.prior,
             out,
         )  # fmt: skip
 
     def pairs(self, users, cols):
         """Return the scores of single pairs."""
-        prior = np.where(cols >= 0, self._prior[cols], np.float32(0))
+        prior = np.where(cols >= 0, self.prior[cols], np.float32(0))
         return super().pairs(users, cols) + prior
-
-    def prior(self, col):
-        """Return what popularity adds to the score of an item."""
-        return float(self._prior[col])
 
 
 def _find_hubs(rows):

@@ -3,12 +3,11 @@
 import numpy as np
 
 from sklearn_metarec._history import Profiles
-from sklearn_metarec._scoring import RowSumScorer
 from sklearn_metarec._weighting import Weighting
 from sklearn_metarec.base import BaseRecommender
 from sklearn_metarec.interactions import compressed_parts, transpose_csr
 from sklearn_metarec.neighbors._neighborhood import CONSTRAINTS, Neighborhood
-from sklearn_metarec.neighbors._scorers import ListScorer
+from sklearn_metarec.neighbors._scorers import PRIOR, ListScorer, NeighborScorer
 
 
 class UserKNN(BaseRecommender):
@@ -22,11 +21,15 @@ class UserKNN(BaseRecommender):
       `asymmetry` a, and m the mean of the squared entries (1 for binary ones);
     - jaccard: the items of both users / (the items of either + shrinkage).
 
+    One millionth of the share of users who have i is added: items that no neighbour has
+    are in order of popularity.
+
     A fit only arranges the matrix. Neighbours are found when scores are asked for, from
     the histories as they are then: so new users need no fit, and rows passed as
     `history` count. This takes each user's items times the users of each; no users x
     users matrix is made. A new user gets the scores that they would have as a user of
-    the fit, but for "tfidf" and "bm25", which know the frequencies of the fit only.
+    the fit, up to what is counted in a fit: popularity, and the frequencies of "tfidf"
+    and "bm25".
 
     `explain` splits each similarity into what each item in common adds to it, the
     neighbours and the denominators held fixed; the parts add up to the score.
@@ -81,10 +84,10 @@ class UserKNN(BaseRecommender):
     for performing collaborative filtering. SIGIR.
 
     M. Ferrari Dacrema, P. Cremonesi and D. Jannach (2019). Are we really making much
-    progress? RecSys. Section 3.2 (the cosine with a shrink term).
+    progress? RecSys. (The cosine with a shrink term.)
 
     F. Aiolli (2013). Efficient top-N recommendation for very large scale binary rated
-    datasets. RecSys. Section 3 (the asymmetric cosine).
+    datasets. RecSys. (The asymmetric cosine.)
 
     Examples
     --------
@@ -115,6 +118,7 @@ class UserKNN(BaseRecommender):
         self._weighting = Weighting(self.weighting).fit(history.matrix)
         by_user = self._weighting.transform(history.matrix)
         self._neighborhood = Neighborhood(by_user, transpose_csr(by_user), self)
+        self._prior = PRIOR * self._popularity()
 
     def _update(self, history, old, new):
         self._fit(history)
@@ -124,7 +128,8 @@ class UserKNN(BaseRecommender):
         return self._neighborhood.nearest(rows, profiles.codes, self.n_jobs)
 
     def _make_scorer(self, profiles):
-        return RowSumScorer(self._neighbours(profiles), self._neighborhood.candidates)
+        rows = self._neighborhood.candidates
+        return NeighborScorer(self._neighbours(profiles), rows, self._prior)
 
     def _contributions(self, profiles, col):
         own = self._weighting.transform(profiles.matrix)
@@ -139,7 +144,7 @@ class UserKNN(BaseRecommender):
         # here each product becomes its share of the sum.
         products = common * values
         shares = products / products.sum(axis=1, keepdims=True)
-        return 0.0, cols, added @ shares, True
+        return self._prior[col], cols, added @ shares, True
 
     def _user_scorer(self, rows):
         return ListScorer(self._neighbours(Profiles(self._history(), rows)))

@@ -1,9 +1,12 @@
 """Checks of what a fit learns from rows, weights and targets."""
 
+import warnings
+
 import numpy as np
 from sklearn import config_context
 from sklearn.utils import get_tags
 
+from sklearn_metarec.exceptions import ColumnsWarning
 from sklearn_metarec.testing._assertions import (
     require,
     require_raises,
@@ -146,7 +149,9 @@ def check_set_output(name, estimator):
     """Check that a global `transform_output` changes nothing."""
     X, y = make_rows(estimator)
     model = fitted(estimator, X, y)
-    with config_context(transform_output="pandas"):
+    with config_context(transform_output="pandas"), warnings.catch_warnings():
+        # The transformers of a pipeline name columns then, but not as users and items.
+        warnings.simplefilter("ignore", ColumnsWarning)
         other = fitted(estimator, X, y)
         items, scores = other.recommend(k=3)
         scores_of_rows = other.predict(X)

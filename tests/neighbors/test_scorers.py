@@ -6,17 +6,18 @@ from scipy import sparse
 
 from sklearn_metarec._kernels.topk import LOW
 from sklearn_metarec._scoring import RowSumScorer
-from sklearn_metarec.neighbors._scorers import HubScorer, ListScorer
+from sklearn_metarec.neighbors._scorers import ListScorer, NeighborScorer
 
 
 @pytest.fixture
 def skewed():
-    """Rows of which a few are long, and the weights of 300 users."""
+    """The weights of 300 users, rows of which a few are long, and a prior."""
     rng = np.random.default_rng(0)
     share = np.where(np.arange(90) % 10 == 3, 0.5, 0.01)[:, None]
     rows = rng.random((90, 200), dtype=np.float32) * (rng.random((90, 200)) < share)
     weights = rng.random((300, 90), dtype=np.float32) * (rng.random((300, 90)) < 0.2)
-    return sparse.csr_array(weights), sparse.csr_array(rows)
+    prior = rng.random(200, dtype=np.float32)
+    return sparse.csr_array(weights), sparse.csr_array(rows), prior
 
 
 def scores_of(scorer, n, n_items):
@@ -27,38 +28,38 @@ def scores_of(scorer, n, n_items):
 
 
 def test_the_sums(skewed):
-    weights, rows = skewed
-    found = scores_of(HubScorer(weights, rows), *(weights @ rows).shape)
-    np.testing.assert_allclose(found, (weights @ rows).toarray(), rtol=1e-5)
+    weights, rows, prior = skewed
+    found = scores_of(NeighborScorer(weights, rows, prior), 300, 200)
+    np.testing.assert_allclose(found, (weights @ rows).toarray() + prior, rtol=1e-5)
 
 
 def test_the_same_for_one_user_for_all_and_as_pairs(skewed):
-    weights, rows = skewed
+    weights, rows, prior = skewed
     n, n_items = 300, 200
-    scorer = HubScorer(weights, rows)
+    scorer = NeighborScorer(weights, rows, prior)
     assert len(scorer._dense) == 9  # so the dense way is what is tested
     everyone = scores_of(scorer, n, n_items)
     users = np.repeat(np.arange(n, dtype=np.int32), n_items)
     cols = np.tile(np.arange(n_items, dtype=np.int32), n)
     np.testing.assert_array_equal(scorer.pairs(users, cols), everyone.ravel())
     for user in range(0, n, 50):
-        alone = HubScorer(weights[[user]], rows)
+        alone = NeighborScorer(weights[[user]], rows, prior)
         assert len(alone._dense) == 0
         np.testing.assert_array_equal(scores_of(alone, 1, n_items)[0], everyone[user])
 
 
 def test_unknown_items_score_nothing(skewed):
-    scorer = HubScorer(*skewed)
+    scorer = NeighborScorer(*skewed)
     users, cols = np.zeros(2, dtype=np.int32), np.full(2, -1, dtype=np.int32)
     np.testing.assert_array_equal(scorer.pairs(users, cols), [0, 0])
 
 
 def test_without_long_rows_it_is_a_row_sum_scorer(skewed):
-    weights, rows = skewed
+    weights, rows, prior = skewed
     short = np.diff(rows.indptr) < 12
     weights, rows = weights[:, short], rows[short]
     expected = scores_of(RowSumScorer(weights, rows), 300, 200)
-    found = scores_of(HubScorer(weights, rows), 300, 200)
+    found = scores_of(NeighborScorer(weights, rows, 0 * prior), 300, 200)
     np.testing.assert_array_equal(found, expected)
 
 
