@@ -10,25 +10,22 @@ a busy machine they say more than the others.
 """
 
 import argparse
-import resource
 import statistics
-import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 
-from metrics import installed, processor  # its neighbour in this folder
+from _data import SIZES
+from _machine import (
+    Timing,
+    describe,
+    in_fresh_process,
+    print_header,
+    print_row,
+    process_peak,
+    seconds,
+)
 
 from sklearn_metarec.datasets import make_interactions
-from sklearn_metarec.utils._parallel import effective_threads
 
-# Users, items and rows as in MovieLens (100k, 1m, 10m, 20m).
-SIZES = {
-    "100k": (943, 1_682, 100_000),
-    "1m": (6_040, 3_706, 1_000_000),
-    "10m": (71_567, 10_681, 10_000_000),
-    "20m": (138_493, 26_744, 20_000_000),
-}
 SETTINGS = {
     "implicit": {},
     "ratings, drift and time": {
@@ -40,7 +37,7 @@ SETTINGS = {
 
 
 def measure(size, options, rounds):
-    """Return each round's seconds, their processor seconds, and the peak in GB."""
+    """Return each round's seconds, their processor seconds, and the peak in bytes."""
     make_interactions(**options, random_state=0)
     wall, processors = [], []
     for seed in range(rounds):
@@ -48,40 +45,32 @@ def measure(size, options, rounds):
         make_interactions(*size, **options, random_state=seed)
         wall.append(time.perf_counter() - start)
         processors.append(time.process_time() - start_processors)
-    # Kilobytes on Linux, bytes on macOS.
-    unit = 1 if sys.platform == "darwin" else 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
-    return wall, processors, peak
+    return wall, processors, process_peak()
 
 
 def main():
     """Run the benchmark and print its table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--size", choices=SIZES, nargs="+", default=list(SIZES))
+    sizes = ["100k", "1m", "10m", "20m"]
+    parser.add_argument("--size", choices=SIZES, nargs="+", default=sizes)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    print("| rows | users x items | | median s | min to max s | CPU s | peak GB |")
-    print("|---|---|---|---|---|---|---|")
+    print_header(
+        "rows", "users x items", "", "median s", "min to max s", "CPU s", "peak GB"
+    )
     for name in options.size:
         users, items, _ = size = SIZES[name]
         for setting, arguments in SETTINGS.items():
-            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-                job = pool.submit(measure, size, arguments, options.rounds)
-                wall, processors, peak = job.result()
-            cells = (
-                name,
-                f"{users:,} x {items:,}",
-                setting,
-                f"{statistics.median(wall):.2f}",
-                f"{min(wall):.2f} to {max(wall):.2f}",
-                f"{statistics.median(processors):.2f}",
-                f"{peak:.2f}",
+            wall, processors, peak = in_fresh_process(
+                measure, size, arguments, options.rounds
             )
-            print(f"| {' | '.join(cells)} |", flush=True)
-    packages = ("sklearn_metarec", "numpy", "numba", "scikit-learn")
-    versions = ", ".join(f"{p} {installed(p) or 'not installed'}" for p in packages)
-    print(f"\nPython {sys.version.split()[0]}, {versions}; {processor()}, "
-          f"{effective_threads()} threads.")  # fmt: skip
+            timing = Timing(wall)
+            print_row(
+                name, f"{users:,} x {items:,}", setting, seconds(timing.median),
+                timing.spread, seconds(statistics.median(processors)),
+                f"{peak / 1e9:.2f}",
+            )  # fmt: skip
+    print(f"\n{describe('scikit-learn')}")
 
 
 if __name__ == "__main__":

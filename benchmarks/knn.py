@@ -48,7 +48,7 @@ GRIDS = {
                 "weighting": ["binary", "tfidf", "bm25"],
                 "n_neighbors": [20, 50, 100, 200, 400],
                 "shrinkage": [0, 2, 5, 10],
-                "asymmetry": [0.0, 0.2, 0.4],
+                "asymmetry": [0.0, 0.25, 0.5, 0.75],
             },
             {"similarity": ["jaccard"], "n_neighbors": [50, 100, 200],
              "shrinkage": [0, 5, 20]},

@@ -11,23 +11,18 @@ agree before the table is printed.
 """
 
 import argparse
-import platform
 import statistics
-import sys
 import time
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 import numpy as np
+from _machine import describe, in_turn, installed, print_header, print_row, seconds
 
-from sklearn_metarec import __version__
 from sklearn_metarec.metrics import ranking_scores
 
 SIZES = {"1k": 1_000, "10k": 10_000, "100k": 100_000}
 N_ITEMS, LIST_LENGTH, TEST_ROWS_PER_USER = 27_000, 100, 10
 METRICS = ("ndcg", "map", "recall")
-ROUNDS = 5
 
 
 def make_lists(n_users, seed=0):
@@ -104,42 +99,12 @@ def ranx_metrics(X_true, users, items, k):
     return [float(result[name]) for name in names], time.perf_counter() - start
 
 
-def run_in_turn(contestants, arguments):
-    """Time each contestant ROUNDS times after a warm-up, in turn."""
-    seconds = {name: [] for name in contestants}
-    results = {}
-    for round_ in range(ROUNDS + 1):
-        for name, function in contestants.items():
-            start = time.perf_counter()
-            results[name] = function(*arguments)
-            if round_:
-                seconds[name].append(time.perf_counter() - start)
-    return seconds, results
-
-
-def processor():
-    """Return the processor's name."""
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":")[1].strip()
-    return platform.processor() or platform.machine()
-
-
-def installed(package):
-    """Return the version of a package, or None."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
 def main():
     """Run the benchmark and print its table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", choices=SIZES, default="100k", help="users")
     parser.add_argument("--k", type=int, nargs="+", default=[10, 100], help="cut-offs")
+    parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     data = make_lists(SIZES[options.size])
     inner = []  # the time of ranx without its conversion
@@ -158,28 +123,25 @@ def main():
         contestants["ranx"] = ranx
     print(f"\nnDCG, MAP and recall of {options.size} users x top-{LIST_LENGTH}, "
           f"{len(data[0]):,} test rows, from raw ids\n")  # fmt: skip
-    print("| cut-off | | median s | min to max s | time / ours |")
-    print("|---|---|---|---|---|")
+    print_header("cut-off", "", "median s", "min to max s", "time / ours")
     for k in options.k:
-        seconds, results = run_in_turn(contestants, (*data, k))
-        for name, result in results.items():
-            np.testing.assert_allclose(result, results["sklearn_metarec"], err_msg=name)
-        own = statistics.median(seconds["sklearn_metarec"])
-        for name, times in seconds.items():
-            median = statistics.median(times)
-            print(f"| {k} | {name} | {median:.4f} | {min(times):.4f} to "
-                  f"{max(times):.4f} | {median / own:.1f} |")  # fmt: skip
+        functions = {name: partial(f, *data, k) for name, f in contestants.items()}
+        timings = in_turn(functions, options.rounds)
+        ours_result = timings["sklearn_metarec"].result
+        for name, timing in timings.items():
+            np.testing.assert_allclose(timing.result, ours_result, err_msg=name)
+        own = timings["sklearn_metarec"].median
+        for name, timing in timings.items():
+            print_row(k, name, seconds(timing.median), timing.spread,
+                      f"{timing.median / own:.1f}")  # fmt: skip
         if inner:
             median = statistics.median(inner[1:])
-            print(f"| {k} | ranx, converted before | {median:.4f} | | "
-                  f"{median / own:.1f} |")  # fmt: skip
+            print_row(k, "ranx, converted before", seconds(median), "",
+                      f"{median / own:.1f}")  # fmt: skip
             inner.clear()
         else:
-            print(f"| {k} | ranx | not installed: `pip install ranx` | | |")
-    packages = ("numpy", "numba", "ranx")
-    versions = ", ".join(f"{p} {installed(p) or 'not installed'}" for p in packages)
-    print(f"\nPython {sys.version.split()[0]}, sklearn_metarec {__version__}, "
-          f"{versions}; {processor()}.")  # fmt: skip
+            print_row(k, "ranx", "not installed: `pip install ranx`", "", "")
+    print(f"\n{options.rounds} rounds. {describe('ranx')}")
 
 
 if __name__ == "__main__":

@@ -218,8 +218,6 @@ class BaseRecommender(BaseEstimator):
                 interactions = interactions[keep]
                 sample_weight = sample_weight[keep]
                 y = None if y is None else y[keep]
-            if not len(interactions):
-                raise ValueError("All rows have sample_weight 0: none is left.")
         return History.from_interactions(
             interactions.compact(), y, sample_weight, rating=rating
         )

@@ -99,7 +99,13 @@ class Interactions:
         return len(self.rows), self.n_columns
 
     def compact(self):
-        """Return the same rows with the ids that no row has dropped."""
+        """Drop the ids that no row has.
+
+        Returns
+        -------
+        interactions : Interactions
+            The same rows, in the codes of what is left.
+        """
         users, rows = _restrict(self.users, self.rows)
         items, cols = _restrict(self.items, self.cols)
         return Interactions(users, items, rows, cols, self.time, self.n_columns)

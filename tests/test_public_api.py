@@ -64,9 +64,9 @@ def in_order(names):
 
 
 def docstring_errors(name, excused=()):
-    """What numpydoc finds, with GL08: that there is a docstring at all."""
+    """What numpydoc finds, also whether there is a docstring with true parameters."""
     configured = PYPROJECT["tool"]["numpydoc_validation"]["checks"]
-    checks = get_validation_checks(set(configured)) | {"GL08"}
+    checks = get_validation_checks(set(configured)) | {"GL08", "PR02"}
     return [
         f"{code} {message}"
         for code, message in validate(name)["errors"]

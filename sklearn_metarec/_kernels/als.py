@@ -19,7 +19,7 @@ _CONVERGED = np.float32(1e-6) ** 2
 # So small a squared residual is zero: squares of what is smaller would underflow.
 _NOTHING = np.float32(1e-30)
 # The rows whose products with G are one call of BLAS.
-BLOCK = 32
+BLOCK = 64
 # Conjugate gradients spend a fifth less time where the compiler sees all of a row at
 # once, and no test for a division by zero: `_NOTHING` keeps squares away from it.
 _fast = jit(fastmath=True, error_model="numpy")

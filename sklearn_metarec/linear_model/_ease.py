@@ -1,5 +1,6 @@
 """EASE: a linear autoencoder in closed form."""
 
+import os
 from numbers import Integral, Real
 
 import numpy as np
@@ -19,6 +20,8 @@ _ROWWISE = ("binary", "log", None)
 # Cholesky pivots smaller than this times the largest are mostly rounding error in
 # single precision, whose unit is 1.2e-7.
 _MIN_PIVOT = 1e-5
+# A matrix larger than this share of the memory would end the process, not the fit.
+_MEMORY_SHARE = 0.8
 
 
 class EASE(BaseRecommender):
@@ -29,8 +32,8 @@ class EASE(BaseRecommender):
     X'X + regularization I. A user's scores are their row of X times B, so new users
     need no fit, and `explain` is exact.
 
-    The fit needs two n_items x n_items matrices in float32 (1.6 GB at 20,000 items)
-    and a time that grows as their cube.
+    The fit needs one n_items x n_items matrix in float32 (1.6 GB at 20,000 items) and
+    a time that grows as the cube of the items.
 
     `partial_fit` is exact. Its first call adds up the Gram matrix X'X, which is kept
     from then on (n_items^2 x 4 bytes); each reads the new rows' users only, unless the
@@ -60,6 +63,11 @@ class EASE(BaseRecommender):
         Columns of the table of the fit.
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Their names, where they have some.
+
+    Raises
+    ------
+    MemoryError
+        In `fit`, if the machine's memory cannot hold the matrix.
 
     See Also
     --------
@@ -94,7 +102,8 @@ class EASE(BaseRecommender):
     def _fit(self, history):
         self._gram = None
         self._weighting = Weighting(self.weighting).fit(history.matrix)
-        self._solve(self._add_gram(self._weighting.transform(history.matrix)))
+        X = self._weighting.transform(history.matrix)
+        self._solve(lambda: self._add_gram(X))
 
     def _update(self, history, old, new):
         known = self._gram
@@ -104,7 +113,7 @@ class EASE(BaseRecommender):
         else:
             gram = self._updated_gram(known, history, old, new)
         self._gram = gram
-        self._solve(gram.copy())
+        self._solve(gram.copy)
 
     def _updated_gram(self, known, history, old, new):
         gram = np.zeros((len(history.items),) * 2, dtype=np.float32)
@@ -120,6 +129,7 @@ class EASE(BaseRecommender):
     def _add_gram(self, X, gram=None, sign=1.0):
         n_items = X.shape[1]
         if gram is None:
+            _check_memory(n_items)
             gram = np.zeros((n_items, n_items), dtype=np.float32)
         map_ranges(
             add_gram_rows, n_items, *compressed_parts(transpose_csr(X)),
@@ -127,9 +137,9 @@ class EASE(BaseRecommender):
         )  # fmt: skip
         return gram
 
-    def _solve(self, gram):
-        """Turn the Gram matrix, which is overwritten, into the item weights."""
-        inverse = _regularized_inverse(gram, self.regularization)
+    def _solve(self, make_gram):
+        """Compute the item weights from a Gram matrix that may be overwritten."""
+        inverse = _regularized_inverse(make_gram, self.regularization)
         # B = I - P diag(1 / diag P), equation 8, in place; its diagonal is zero.
         inverse /= -np.diag(inverse).copy()
         np.fill_diagonal(inverse, 0)
@@ -147,22 +157,34 @@ class EASE(BaseRecommender):
         return TableScorer(self.item_weights_[:, cols].T)
 
 
-def _regularized_inverse(gram, regularization):
-    """Return the inverse of `gram + regularization I`; `gram` may be overwritten."""
+def _check_memory(n_items):
+    needed = 4 * n_items**2
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > _MEMORY_SHARE * there:
+        raise MemoryError(
+            f"EASE on {n_items:,} items needs a matrix of {needed / 1e9:.0f} GB, and "
+            f"this machine has {there / 1e9:.0f} GB. Keep the items with most users "
+            "(clean_interactions(min_item=...)), or use ItemKNN or IALS, whose memory "
+            "grows as the items do."
+        )
+
+
+def _regularized_inverse(make_gram, regularization):
+    """Return the inverse of `make_gram() + regularization I`, in one matrix' memory."""
+    gram = make_gram()
     diagonal = np.diag_indices_from(gram)
-    squares = gram[diagonal]
-    gram[diagonal] = squares + np.float32(regularization)
+    gram[diagonal] += np.float32(regularization)
     # Cholesky in float32 takes a quarter of the time of a general float32 inverse.
     # LAPACK is column-major: the lower triangle of the transposed view is the upper
     # one of the C-ordered array.
-    factor, info = linalg.lapack.spotrf(gram.T, lower=1, clean=0)
+    factor, info = linalg.lapack.spotrf(gram.T, lower=1, clean=0, overwrite_a=1)
     pivots = factor[diagonal] ** 2
     if info == 0 and pivots.min() > _MIN_PIVOT * pivots.max():
         inverse, info = linalg.lapack.spotri(factor, lower=1, overwrite_c=1)
         return _mirror(inverse.T)
     # Too little regularization for single precision.
-    gram = gram.astype(np.float64)
-    gram[diagonal] = squares.astype(np.float64) + regularization
+    gram = make_gram().astype(np.float64)
+    gram[diagonal] += regularization
     return linalg.inv(gram).astype(np.float32)
 
 

@@ -49,7 +49,7 @@ class UserKNN(BaseRecommender):
     shrinkage : float, default=5.0
         Added to the denominator, in items: lowers the similarity of users with fewer
         items, whose similarity may be chance.
-    asymmetry : float, default=0.2
+    asymmetry : float, default=0.5
         How much more of the neighbour's activity is divided out of a cosine than of the
         user's own, from 0 (the cosine) to 1.
     n_jobs : int, default=None
@@ -105,7 +105,7 @@ class UserKNN(BaseRecommender):
 
     def __init__(
         self, n_neighbors=200, *, similarity="cosine", weighting="tfidf",
-        shrinkage=5.0, asymmetry=0.2, n_jobs=None,
+        shrinkage=5.0, asymmetry=0.5, n_jobs=None,
     ):  # fmt: skip
         self.n_neighbors = n_neighbors
         self.similarity = similarity

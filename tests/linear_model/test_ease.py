@@ -70,6 +70,15 @@ def test_partial_fit_equals_a_fit_on_all_rows(table, weighting):
     np.testing.assert_allclose(model.item_weights_, whole.item_weights_, atol=1e-5)
 
 
+def test_a_catalogue_that_memory_cannot_hold_is_an_error_with_advice():
+    n_items = 300_000  # 360 GB
+    X = np.column_stack([np.zeros(n_items, dtype=int), np.arange(n_items)])
+    model = EASE()
+    with pytest.raises(MemoryError, match=r"300,000 items needs a matrix of 360 GB"):
+        model.fit(X)
+    assert not hasattr(model, "history_")
+
+
 def test_reasons_add_up(table):
     X, y = table
     model = EASE(3.0).fit(X, y)
