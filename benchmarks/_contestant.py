@@ -60,7 +60,11 @@ class Remote:
             [str(part) for part in command], text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
-        self._answer()  # that it is ready
+        try:
+            self._answer()  # that it is ready
+        except RuntimeError:
+            self.close()
+            raise
 
     def timed(self):
         """Return the seconds of one run, as measured there, and nothing."""
@@ -90,7 +94,8 @@ class Remote:
     def _answer(self):
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"The process of {self._process.args[3]} has ended.")
+            factory = self._process.args[3]
+            raise RuntimeError(f"The process of {factory} has ended: see above.")
         return json.loads(line)
 
 

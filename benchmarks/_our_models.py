@@ -1,4 +1,4 @@
-"""This package's side of the races: from raw ids, through the public interface."""
+"""Our side of the races: from raw ids, through the public interface."""
 
 import numpy as np
 from _contestant import Contestant

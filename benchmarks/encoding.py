@@ -2,8 +2,9 @@
 
 Ours is `encode_interactions` of a table of users and items, which also checks the ids
 and numbers them in their sorted order; pandas factorizes the same two columns, in the
-order of appearance or sorted (which is what we do), and checks nothing. Integer ids come
-as one array, strings as a frame. Peak memory is what a run adds, its result included.
+order of appearance or sorted (which is what we do), and checks nothing. Integer ids
+come as one array, strings as a frame. Peak memory is what a run adds, its result
+included.
 
     python benchmarks/encoding.py --size 1m 20m
 """

@@ -49,9 +49,7 @@ class Recipe:
 
 
 RECIPES = {
-    "cmfrec": Recipe(
-        ("cmfrec==3.5.1.post14",), note="builds from source, some minutes"
-    ),
+    "cmfrec": Recipe(("cmfrec==3.5.1.post14",), note="builds from source"),
     "cornac": Recipe(("cornac==3.0.1",)),
     "implicit": Recipe(("implicit==0.7.3",)),
     "lenskit": Recipe(("lenskit==2026.4.0",), (3, 12, 5), "brings PyTorch: 6 GB"),

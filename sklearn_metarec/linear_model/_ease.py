@@ -158,6 +158,8 @@ class EASE(BaseRecommender):
 
 
 def _check_memory(n_items):
+    if not hasattr(os, "sysconf"):  # Windows
+        return
     needed = 4 * n_items**2
     there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if needed > _MEMORY_SHARE * there:
