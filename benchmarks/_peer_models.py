@@ -207,6 +207,38 @@ def skrecsys_ease_fit(table, regularization):
     )
 
 
+# ------------------------------------------------------------------------------ cmfrec
+
+
+def cmfrec_cmf_fit(table):
+    """Fit cmfrec's collective factorization with implicit features, ten factors."""
+    from cmfrec import CMF
+    from scipy import sparse
+
+    ratings = sparse.coo_matrix((table.y, (table.rows, table.cols)), shape=table.shape)
+
+    def fit():
+        model = CMF(
+            k=10, add_implicit_features=True, precompute_for_predictions=False,
+            nthreads=cores(), verbose=False,
+        )  # fmt: skip
+        return model.fit(ratings)
+
+    def outcome(model):
+        return _errors(table, model.predict(*places(table)))
+
+    return Contestant(fit, outcome)
+
+
+def places(table):
+    """Return the codes of the test rows; one beyond the last for an unknown id."""
+    columns = []
+    for ids, column in zip((table.users, table.items), table.X_test.T, strict=True):
+        place = np.minimum(np.searchsorted(ids, column), len(ids) - 1)
+        columns.append(np.where(ids[place] == column, place, len(ids)))
+    return columns
+
+
 # ----------------------------------------------------------------- NumPy, and ratings
 
 

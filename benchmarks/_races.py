@@ -87,7 +87,7 @@ def als_fit(size):
         }  # fmt: skip
         loss = partial(_quality.loss, alpha=ALPHA, regularization=REGULARIZATION)
         peers = {
-            "implicit ALS, CG": Peer("implicit", "implicit_als_fit", options, goal)
+            "implicit ALS, CG": Peer("implicit", "implicit_als_fit", options, goal),
         }
         yield Race(
             f"IALS.fit, {n_factors} factors, 15 sweeps", [table], _our_models.als_fit,
@@ -191,6 +191,7 @@ def mf_fit(size):
     peers = {
         "cornac MF": Peer("cornac", "cornac_mf_fit", {}, "1, 3"),
         "cornac MF, 40 epochs, .05": Peer("cornac", "cornac_mf_fit", longer, "1, 3"),
+        "cmfrec CMF": Peer("cmfrec", "cmfrec_cmf_fit", {}),
         "Surprise SVD": Peer("scikit-surprise", "surprise_svd_fit", {}),
     }
     yield Race(

@@ -22,13 +22,9 @@ from _races import ALL_SIZES, RACES
 from peers import MODULES, python_for
 
 PACKAGES = (
-    "scipy",
-    "scikit-learn",
-    "implicit",
-    "skrecsys",
-    "cornac",
+    "scipy", "scikit-learn", "implicit", "skrecsys", "cmfrec", "cornac",
     "scikit-surprise",
-)
+)  # fmt: skip
 
 
 def prepare(race, peer):

@@ -58,7 +58,7 @@ def columns(table, options):
     Returns
     -------
     X : DataFrame
-        user_id, item_id and, where there is one, timestamp.
+        The columns user_id, item_id and, where there is one, timestamp.
     rating : Series or None
         The ratings.
 

@@ -291,7 +291,17 @@ def _is_row(row):
 
 
 def time_values(column):
-    """Return time as int64 or float64: numbers as they are, dates in nanoseconds.
+    """Return time as numbers: numbers as they are, dates in nanoseconds.
+
+    Parameters
+    ----------
+    column : array-like or series of shape (n,)
+        Numbers, datetime64, or ISO 8601 text, whose zone is converted to UTC.
+
+    Returns
+    -------
+    values : ndarray of shape (n,), dtype=int64 or float64
+        Ascending in time.
 
     Raises
     ------

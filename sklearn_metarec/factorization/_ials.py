@@ -1,4 +1,4 @@
-"""iALS: factors of implicit feedback by alternating least squares."""
+"""Factors of implicit feedback by alternating least squares (iALS)."""
 
 from numbers import Integral, Real
 
@@ -149,7 +149,7 @@ class IALS(FactorMixin, BaseRecommender):
         self.n_jobs = n_jobs
 
     def _fit(self, history):
-        self._learn(history, *self._start(history), self.max_iter)
+        self._learn(history, *self._start(history), n_sweeps=self.max_iter)
 
     def _update(self, history, old, new):
         users, items = self._start(history)
@@ -181,7 +181,7 @@ class IALS(FactorMixin, BaseRecommender):
             for _ in epochs(self, n_sweeps, history, fitted):
                 self._improve(users, by_user, user_ridge, items, _STEPS)
                 self._improve(items, by_item, item_ridge, users, _STEPS)
-            vars(self).update(fitted())
+            self.__dict__.update(fitted())
 
     def _weights(self, strengths):
         """Return the matrix of alpha s, what a pair weighs beyond an unobserved one."""

@@ -141,7 +141,7 @@ class MFRegressor(FactorMixin, BaseRatingRecommender):
         self.n_jobs = n_jobs
 
     def _fit(self, history):
-        self._learn(history, *self._start(history), self.max_iter)
+        self._learn(history, *self._start(history), n_sweeps=self.max_iter)
 
     def _update(self, history, old, new):
         users, items = self._start(history)
@@ -171,7 +171,7 @@ class MFRegressor(FactorMixin, BaseRatingRecommender):
         for _ in epochs(self, n_sweeps, history, fitted):
             self._solve(users, by_user, items)
             self._solve(items, by_item, users)
-        vars(self).update(fitted())
+        self.__dict__.update(fitted())
 
     def _side(self, history):
         indptr, cols, ratings = compressed_parts(history.matrix)
@@ -251,7 +251,7 @@ class _Ratings:
             for data in (self.above, self.weights)
         )
         shape = self.shape[::-1]
-        return _Ratings(*compressed_parts(above), weights.data, shape)
+        return _Ratings(*compressed_parts(above), weights=weights.data, shape=shape)
 
     @cached_property
     def counts(self):

@@ -45,7 +45,12 @@ def parse_budget(budget):
 
 
 class Clock:
-    """The seconds of one selection, from its start; unlimited if `seconds` is None.
+    """The seconds of one selection, from its start.
+
+    Parameters
+    ----------
+    seconds : float or None, default=None
+        How many there are; no limit if None.
 
     Attributes
     ----------

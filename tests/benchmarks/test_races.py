@@ -98,7 +98,7 @@ def test_requirements_and_recipes_name_the_same_versions():
     import peers
 
     lines = (peers.FOLDER.parent / "requirements.txt").read_text().splitlines()
-    named = {line for line in lines if line and not line.startswith("#")}
+    named = {line.partition("#")[0].strip() for line in lines} - {""}
     recipes = {
         part for recipe in peers.RECIPES.values() for part in recipe.requirements
     }
