@@ -149,7 +149,8 @@ class IALS(FactorMixin, BaseRecommender):
         self.n_jobs = n_jobs
 
     def _fit(self, history):
-        self._learn(history, *self._start(history), n_sweeps=self.max_iter)
+        users, items = self._start(history)
+        self._learn(history, users, items, self.max_iter)
 
     def _update(self, history, old, new):
         users, items = self._start(history)

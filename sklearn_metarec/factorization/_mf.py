@@ -141,7 +141,8 @@ class MFRegressor(FactorMixin, BaseRatingRecommender):
         self.n_jobs = n_jobs
 
     def _fit(self, history):
-        self._learn(history, *self._start(history), n_sweeps=self.max_iter)
+        users, items = self._start(history)
+        self._learn(history, users, items, self.max_iter)
 
     def _update(self, history, old, new):
         users, items = self._start(history)
@@ -251,7 +252,8 @@ class _Ratings:
             for data in (self.above, self.weights)
         )
         shape = self.shape[::-1]
-        return _Ratings(*compressed_parts(above), weights=weights.data, shape=shape)
+        indptr, indices, data = compressed_parts(above)
+        return _Ratings(indptr, indices, data, weights.data, shape)
 
     @cached_property
     def counts(self):
