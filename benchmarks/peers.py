@@ -62,8 +62,13 @@ RECIPES = {
 
 def python_for(peer):
     """Return the interpreter of the environment made for a peer, or None."""
-    python = python_of(FOLDER / peer)
-    return python if (FOLDER / peer / "made").exists() else None
+    return python_of(FOLDER / peer) if version_elsewhere(peer) else None
+
+
+def version_elsewhere(peer):
+    """Return the version of a peer in the environment made for it, or None."""
+    made = FOLDER / peer / "made"
+    return made.read_text() if made.exists() else None
 
 
 def interpreters():
@@ -94,11 +99,12 @@ def make(peer):
     environment = FOLDER / peer
     wanted = [*recipe.requirements, *_NEEDED]
     pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    module = MODULES.get(peer, peer)
+    check = f"import {MODULES.get(peer, peer)}, importlib.metadata as metadata"
+    check += f"; print(metadata.version({peer!r}))"
     for command in (
         [python, "-m", "venv", "--clear", environment],
         [python_of(environment), *pip, *wanted],
-        [python_of(environment), "-c", f"import {module}"],
+        [python_of(environment), "-c", check],
     ):
         done = subprocess.run(
             [str(part) for part in command], capture_output=True, text=True, check=False
@@ -106,7 +112,8 @@ def make(peer):
         if done.returncode:
             lines = done.stderr.strip().splitlines()
             return lines[-1] if lines else f"exit status {done.returncode}"
-    (environment / "made").touch()  # pip may have been interrupted
+    # Written last: pip may be interrupted.
+    (environment / "made").write_text(done.stdout.strip())
     return ""
 
 
@@ -127,8 +134,10 @@ def main():
         problem = ""
         if not (options.check or python_for(peer)):
             problem = make(peer)
-        where = "its own environment" if python_for(peer) else "not installed"
-        print_row(peer, ", ".join(recipe.requirements), where, problem or recipe.note)
+        found = version_elsewhere(peer)
+        where = "its own environment" if found else "not installed"
+        wanted = ", ".join(recipe.requirements)
+        print_row(peer, found or wanted, where, problem or recipe.note)
     print(f"\n{describe()}")
 
 

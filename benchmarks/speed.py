@@ -19,7 +19,7 @@ import _machine
 import _peer_models
 from _contestant import Remote, Together
 from _races import ALL_SIZES, RACES
-from peers import MODULES, python_for
+from peers import MODULES, python_for, version_elsewhere
 
 PACKAGES = (
     "scipy", "scikit-learn", "implicit", "skrecsys", "cmfrec", "cornac",
@@ -79,6 +79,13 @@ def judged(race, outcome):
     )
 
 
+def elsewhere():
+    """Return the versions of the peers in environments of their own, to print."""
+    versions = {peer: version_elsewhere(peer) for peer in PACKAGES}
+    found = [f"{peer} {version}" for peer, version in versions.items() if version]
+    return f" In environments of their own: {', '.join(found)}." if found else ""
+
+
 def close(contestant):
     """End the processes of a contestant that has some."""
     for part in getattr(contestant, "parts", [contestant]):
@@ -106,7 +113,7 @@ def main():
                 continue
             for race in races(options.size):
                 run(race, options.rounds)
-    print(f"\n{options.rounds} rounds. {_machine.describe(*PACKAGES)}")
+    print(f"\n{options.rounds} rounds. {_machine.describe(*PACKAGES)}{elsewhere()}")
 
 
 if __name__ == "__main__":

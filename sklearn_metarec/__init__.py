@@ -24,6 +24,7 @@ _NAMES = {
     "make_recommender_pipeline": "pipeline",
     "recommend": "base",
     "save": "persistence",
+    "show_versions": "utils",
 }
 
 __all__ = ["__version__", *sorted(_NAMES)]
