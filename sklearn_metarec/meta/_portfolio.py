@@ -8,6 +8,14 @@ from sklearn_metarec.linear_model import EASE, BiasRegressor
 from sklearn_metarec.neighbors import ItemKNN, UserKNN
 
 
+# The default, one for long histories in a small catalogue, and one for short histories.
+_IALS_GRID = [
+    {"regularization": [7.0], "alpha": [8.0]},
+    {"regularization": [4.4], "alpha": [5.0]},
+    {"regularization": [20.0], "alpha": [20.0]},
+]
+
+
 def default_candidates(task):
     """Return the candidates of a task as (name, estimator, parameter space).
 
@@ -32,7 +40,7 @@ def default_candidates(task):
     return [
         ("ease", EASE(), {"regularization": [200.0, 1000.0, 50.0]}),
         ("item_knn", ItemKNN(), {}),
-        ("ials", IALS(), {}),
+        ("ials", IALS(), _IALS_GRID),
         ("user_knn", UserKNN(), {}),
         ("popularity", PopularityRecommender(), {}),
     ]
