@@ -30,8 +30,8 @@ MODELS = {
     "EASE(500)": EASE(500.0),
     "EASE, default": EASE(),
     "IALS, default": IALS(random_state=0),
-    "IALS(regularization=4.4, alpha=5)": IALS(
-        regularization=4.4, alpha=5.0, random_state=0
+    "IALS(regularization=4, alpha=5)": IALS(
+        regularization=4.0, alpha=5.0, random_state=0
     ),
     "ItemKNN, default": ItemKNN(),
     "UserKNN, default": UserKNN(),

@@ -25,8 +25,8 @@ _STEPS = 3
 _FINAL_STEPS = 100
 # From where the sweeps of an update start, the last ones of a fit change little.
 _UPDATE_SWEEPS = 3
-# A user or item with few pairs is penalized as if it had that many more.
-_EXTRA_PAIRS = 25
+# Small data sets are penalized as if their rows had that many more pairs on average.
+_EXTRA_PAIRS = 50
 _INITIAL_STD = 0.1
 _ROWS_PER_TASK = 128
 
@@ -40,8 +40,8 @@ class IALS(FactorMixin, BaseRecommender):
 
     where p_ui is 1 for observed pairs and else 0, c_ui = 1 + `alpha` s_ui the
     confidence in that, s_ui the weighted strength of the pair (0 if not observed), and
-    l = `regularization` (n + 25) ^ `scale_regularization` for a user or item with n
-    pairs. A score is x_u . y_i.
+    l = `regularization` (n + 50 n / m) ^ `scale_regularization` for a user or item with
+    n pairs, m being the mean n of users or of items. A score is x_u . y_i.
 
     The item factors get a few steps of conjugate gradients in each sweep; the user
     factors are the exact solution given the item factors. So new users are folded in
@@ -57,10 +57,10 @@ class IALS(FactorMixin, BaseRecommender):
     n_factors : int, default=64
         The length of the vectors. More are better on large catalogues; the time of a
         fit grows in proportion, and faster above some 100.
-    regularization : float, default=7.0
-        The penalty of the factors. What is best grows with `alpha`: 0.7 to 1 times
+    regularization : float, default=5.5
+        The penalty of the factors. What is best grows with `alpha`: 0.4 to 0.8 times
         `alpha` did well on all data sets tried. Too much of it, and all factors vanish.
-    alpha : float, default=8.0
+    alpha : float, default=10.0
         What an observed pair of strength 1 weighs, beyond the 1 of any pair. More for
         short histories: 15 to 30 where most users have less than five items.
     scale_regularization : float, default=0.5
@@ -137,7 +137,7 @@ class IALS(FactorMixin, BaseRecommender):
     }
 
     def __init__(
-        self, n_factors=64, *, regularization=7.0, alpha=8.0,
+        self, n_factors=64, *, regularization=5.5, alpha=10.0,
         scale_regularization=0.5, weighting="binary", max_iter=15, random_state=None,
         n_jobs=None,
     ):  # fmt: skip
@@ -168,7 +168,9 @@ class IALS(FactorMixin, BaseRecommender):
         self._weighting = Weighting(self.weighting).fit(history.matrix)
         by_user = self._weights(history.matrix)
         by_item = transpose_csr(by_user)
-        user_ridge, item_ridge = self._ridge(by_user), self._ridge(by_item)
+        self._row_size = _row_size(by_user)
+        user_ridge = self._ridge(by_user, self._row_size)
+        item_ridge = self._ridge(by_item, _row_size(by_item))
 
         def fitted():
             exact = users.copy()
@@ -189,8 +191,8 @@ class IALS(FactorMixin, BaseRecommender):
         s = self._weighting.transform(strengths)
         return make_csr(s.indptr, s.indices, s.data * np.float32(self.alpha), s.shape)
 
-    def _ridge(self, weights):
-        pairs = np.diff(weights.indptr) + _EXTRA_PAIRS
+    def _ridge(self, weights, size):
+        pairs = np.diff(weights.indptr) * size
         return self.regularization * pairs**self.scale_regularization
 
     def _improve(self, moving, weights, ridge, fixed, n_steps):
@@ -215,7 +217,7 @@ class IALS(FactorMixin, BaseRecommender):
         users = np.empty((len(indptr) - 1, n_factors))
         map_ranges(
             als.solve_rows, len(users), indptr, cols, data, 1 + data,
-            self.item_factors_, self._item_gram, self._ridge(weights),
+            self.item_factors_, self._item_gram, self._ridge(weights, self._row_size),
             np.ones(n_factors), users, n_jobs=self.n_jobs, chunk=_ROWS_PER_TASK,
             states=lambda: (np.empty((n_factors, n_factors)),),
         )  # fmt: skip
@@ -226,11 +228,17 @@ class IALS(FactorMixin, BaseRecommender):
         _, cols, w = compressed_parts(weights)
         Y = self.item_factors_[cols].astype(np.float64)
         system = self._item_gram + (Y.T * w) @ Y
-        system[np.diag_indices_from(system)] += self._ridge(weights)
+        system[np.diag_indices_from(system)] += self._ridge(weights, self._row_size)
         # Hu et al., after equation 7: what item j adds is c_uj y_i' W y_j, where W is
         # the inverse of the user's system.
         similar = Y @ np.linalg.solve(system, self.item_factors_[col])
         return 0.0, cols, (1 + w) * similar, True
+
+
+def _row_size(weights):
+    """Return by what the pairs of a row count more, for its penalty."""
+    n_rows = weights.shape[0]
+    return 1 + _EXTRA_PAIRS * n_rows / max(weights.nnz, 1)
 
 
 def _gram(factors):

@@ -10,9 +10,9 @@ from sklearn_metarec.neighbors import ItemKNN, UserKNN
 
 # The default, one for long histories in a small catalogue, and one for short histories.
 _IALS_GRID = [
-    {"regularization": [7.0], "alpha": [8.0]},
-    {"regularization": [4.4], "alpha": [5.0]},
-    {"regularization": [20.0], "alpha": [20.0]},
+    {"regularization": [5.5], "alpha": [10.0]},
+    {"regularization": [4.0], "alpha": [5.0]},
+    {"regularization": [16.0], "alpha": [20.0]},
 ]
 
 
