@@ -77,9 +77,11 @@ class ItemKNN(BaseRecommender):
 
     Notes
     -----
-    The defaults are those with the best mean nDCG@10, relative to the best of each data
-    set, on validation parts of seven data sets (`benchmarks/knn.py`). `similar_items`
-    lists no more than `n_neighbors` items.
+    The defaults have the best mean nDCG@10, relative to the best of each data set, of
+    all settings with binary weighting, on validation parts of seven data sets
+    (`benchmarks/knn.py`). `weighting="tfidf"` with 100 neighbours and a shrinkage of 10
+    is 1.5% better in that mean and takes longer to fit. `similar_items` lists no more
+    than `n_neighbors` items.
 
     References
     ----------
