@@ -7,7 +7,6 @@ from sklearn_metarec.factorization import IALS, MFRegressor
 from sklearn_metarec.linear_model import EASE, BiasRegressor
 from sklearn_metarec.neighbors import ItemKNN, UserKNN
 
-
 # The default, one for long histories in a small catalogue, and one for short histories.
 _IALS_GRID = [
     {"regularization": [5.5], "alpha": [10.0]},
