@@ -12,7 +12,7 @@ from _data import REAL, SIZES, as_table, make_table
 
 N_CALLS = 200
 # implicit's objective, at a penalty and weight that suit the made tables.
-ALPHA, REGULARIZATION = 10.0, 10.0
+ALPHA, REGULARIZATION = 10.0, 50.0
 # EASE inverts a matrix of items x items: beyond, it is a benchmark of memory.
 _MAX_ITEMS = 12_000
 
