@@ -44,7 +44,12 @@ class FactorScorer:
     def block(self, lo, hi, out):
         """Write all items' scores of users lo to hi into `out`."""
         if self._items_by_column is None:
-            self._items_by_column = np.ascontiguousarray(self.item_vectors.T)
+            # Copying the items pays for many users; for a few it is most of the work.
+            transposed = self.item_vectors.T
+            many = len(self.user_vectors) > _MIN_BLOCK
+            self._items_by_column = (
+                np.ascontiguousarray(transposed) if many else transposed
+            )
         out = out[: hi - lo]
         np.dot(self.user_vectors[lo:hi], self._items_by_column, out=out)
         if self.item_bias is not None:
