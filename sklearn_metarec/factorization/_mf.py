@@ -46,8 +46,8 @@ class MFRegressor(FactorMixin, BaseRatingRecommender):
     divides a rating exactly among the user's items. An unknown user is predicted as
     mu + b_i, an unknown item as mu + b_u.
 
-    `partial_fit` is warm, not exact: it starts from the factors so far and does two
-    sweeps over the stored and the new ratings, about a fifth of what a fit costs.
+    `partial_fit` is warm, not exact: it starts from the factors so far and does three
+    sweeps over the stored and the new ratings, about a third of what a fit costs.
 
     Parameters
     ----------

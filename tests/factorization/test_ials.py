@@ -208,20 +208,26 @@ def test_who_is_unknown_gets_what_is_popular():
 
 def test_seen_but_not_liked():
     likes = [[u, i] for u in range(6) for i in ("ab" if u % 2 else "cd")]
-    # User 0 has seen "b" but does not like it; nobody likes "e"; 9 likes nothing.
-    dislikes = [[0, "b"], [2, "e"], [9, "a"]]
-    y = np.r_[np.ones(len(likes)), np.zeros(len(dislikes))]
-    model = IALS(2, **SMALL).fit(likes + dislikes, y)
-    np.testing.assert_array_equal(model.item_factors_[4], 0)
-    np.testing.assert_array_equal(model.user_factors_[6], 0)
     plain = IALS(2, **SMALL).fit(likes)
+    seen = IALS(2, **SMALL).fit([*likes, [0, "b"]], [*np.ones(len(likes)), 0])
     # The seen pair is no evidence, but it is not recommended either.
-    items, _ = model.recommend([0], k=5)
-    assert set(items[0][:2]) == {"a", "e"}
-    assert "b" in plain.recommend([0], k=5)[0]
-    # Who likes nothing gets what is popular: b, c and d are as popular as a.
-    assert model.recommend([9], k=1)[0].tolist() == [["b"]]
-    assert model.explain(0, "a").items.tolist().count("b") == 0
+    np.testing.assert_array_equal(seen.user_factors_, plain.user_factors_)
+    np.testing.assert_array_equal(seen.item_factors_, plain.item_factors_)
+    assert set(plain.recommend([0], k=2)[0][0]) == {"a", "b"}
+    assert seen.recommend([0], k=2)[0].tolist() == [["a", None]]
+    assert set(seen.explain(0, "a").items) == {"c", "d"}
+
+
+def test_who_likes_nothing_and_what_nobody_likes():
+    X = [[0, "a"], [1, "a"], [1, "b"], [2, "e"], [2, "b"], [3, "b"], [9, "a"]]
+    model = IALS(2, **SMALL).fit(X, [1, 1, 1, 0, 1, 1, 0])
+    assert model.items_.tolist() == ["a", "b", "e"]
+    np.testing.assert_array_equal(model.item_factors_[2], 0)
+    np.testing.assert_array_equal(model.user_factors_[4], 0)
+    # 9 has seen "a", and gets the most popular of the rest.
+    items, scores = model.recommend([9], k=2)
+    assert items[0].tolist() == ["b", "e"]
+    np.testing.assert_allclose(scores[0], [3 / 5, 0], rtol=1e-6)
 
 
 class Callback:
@@ -334,7 +340,8 @@ def test_too_much_regularization_leaves_nothing(table):
     assert np.abs(model.predict(table[0])).max() < 1e-3
 
 
-@pytest.mark.parametrize("settings", [{}, {"alpha": 4.0, "regularization": 3.0}])
+# The second setting is the best of a grid on parts of the training parts.
+@pytest.mark.parametrize("settings", [{}, {"alpha": 3.0, "regularization": 3.0}])
 def test_it_is_not_behind_ease_on_movielens(load_table, settings):
     table = load_table("movielens_100k")[["user_id", "item_id"]]
     ours, ease = [], []
