@@ -335,6 +335,22 @@ def test_one_user_or_one_item():
     assert np.isfinite(one_pair.predict([["ann", "tea"]])).all()
 
 
+def test_the_axes_are_those_of_the_items(table):
+    model = IALS(4, **SMALL).fit(*table)
+    gram = model.item_factors_.astype(float).T @ model.item_factors_
+    np.testing.assert_allclose(gram - np.diag(np.diag(gram)), 0, atol=1e-5)
+    assert (np.diff(np.diag(gram)) <= 0).all()
+
+
+def test_strengths_beyond_single_precision(table):
+    X, y = table
+    with pytest.raises(ValueError, match="Lower alpha or y"):
+        IALS(4, weighting=None, random_state=0).fit(X, 1e30 * y)
+    large = IALS(4, weighting=None, random_state=0).fit(X, 1e9 * y)
+    assert 0.9 < large.predict(X[y > 0]).mean() < 1.1
+    assert np.isfinite(IALS(4, **SMALL).fit(X, 1e30 * y).predict(X)).all()
+
+
 def test_too_much_regularization_leaves_nothing(table):
     model = IALS(4, regularization=1e6, random_state=0).fit(*table)
     assert np.abs(model.predict(table[0])).max() < 1e-3
@@ -345,7 +361,7 @@ def test_too_much_regularization_leaves_nothing(table):
 def test_it_is_not_behind_ease_on_movielens(load_table, settings):
     table = load_table("movielens_100k")[["user_id", "item_id"]]
     ours, ease = [], []
-    for seed in range(2):
+    for seed in range(5):
         train, test = next(PerUserShuffleSplit(random_state=seed).split(table))
         train, test = table.iloc[train], table.iloc[test]
         ours.append(IALS(random_state=0, **settings).fit(train).score(test))
