@@ -144,7 +144,7 @@ def _time_limit(seconds):
         signal.signal(signal.SIGALRM, before)
 
 
-def evaluate(estimator, table, y, sample_weight, train, test, measure, limit):
+def evaluate(estimator, table, y, sample_weight, train, test, measure, limit, left):
     """Fit an estimator on some rows and measure it on others; never raises.
 
     Parameters
@@ -161,6 +161,9 @@ def evaluate(estimator, table, y, sample_weight, train, test, measure, limit):
         What to measure.
     limit : float or None
         Seconds after which to give up.
+    left : float or None
+        Seconds that there are for this in all. Compiling, which happens once a
+        machine, comes out of these and not out of the limit.
 
     Returns
     -------
@@ -169,13 +172,17 @@ def evaluate(estimator, table, y, sample_weight, train, test, measure, limit):
     """
     started = time.perf_counter()
     try:
+        model = clone(estimator)
+        if isinstance(table, Interactions):
+            with _time_limit(limit):
+                _warm_up(model, table, y, train)
+            now = time.perf_counter()
+            if limit is not None:
+                limit = min(limit, left - (now - started))
+            started = now
         with _time_limit(limit), warnings.catch_warnings():
             # What a candidate has to say of a sample concerns nobody; its errors do.
             warnings.simplefilter("ignore")
-            model = clone(estimator)
-            if isinstance(table, Interactions):
-                _warm_up(model, table, y, train)
-                started = time.perf_counter()
             fit_weighted(
                 model, _rows(table, train), _take(y, train), _take(sample_weight, train)
             )
@@ -226,7 +233,9 @@ def fit_weighted(model, X, y, sample_weight):
 def _warm_up(model, table, y, train):
     """Have the model's kernels compiled: its times should not be the compiler's."""
     few = train[:_WARM_UP_ROWS]
-    with suppress(Exception):  # the fit that follows will say it better
+    with suppress(Exception), warnings.catch_warnings():
+        # The fit that follows will say better what is wrong.
+        warnings.simplefilter("ignore")
         clone(model).fit(table[few], _take(y, few)).recommend(k=1)
 
 

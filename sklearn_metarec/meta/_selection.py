@@ -185,6 +185,7 @@ class Selection:
             return (
                 record.estimator, table, self.data.y, self.data.sample_weight,
                 *folds[key[1]], self.measure, self.clock.limit(cost),
+                None if self.clock.seconds is None else self.clock.left,
             )  # fmt: skip
 
         running = run_tasks(

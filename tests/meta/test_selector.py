@@ -149,6 +149,28 @@ def test_a_slow_candidate_does_not_break_the_budget(table, candidates, n_jobs):
     assert selector.best_name_ == "ease"
 
 
+class SlowToCompile(PopularityRecommender):
+    """Its first fit in a process takes long, as where kernels are compiled."""
+
+    compiled = False
+
+    def _fit(self, history):
+        if not SlowToCompile.compiled:
+            time.sleep(3)
+            SlowToCompile.compiled = True
+        time.sleep(2)
+        super()._fit(history)
+
+
+def test_compiling_does_not_count_against_a_candidate(table):
+    X, y = table
+    # A candidate of unknown cost gets a quarter of the budget, 6 s: enough for the
+    # first fit, of a few rows (3 + 2 s), and for the second (2 s), but not for both.
+    SlowToCompile.compiled = False
+    selector = MetaSelector([("slow", SlowToCompile(), {})], budget="24s").fit(X, y)
+    assert selector.cv_results_["status"].tolist() == ["ran"]
+
+
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_a_candidate_that_raises_is_a_row(table, candidates, n_jobs):
     X, y = table
