@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 # Every public name and the module that defines it.
 _NAMES = {
     "BiasRegressor": "linear_model",
+    "ContentRanker": "linear_model",
     "EASE": "linear_model",
     "IALS": "factorization",
     "ItemKNN": "neighbors",

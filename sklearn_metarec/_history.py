@@ -2,12 +2,52 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from sklearn_metarec._vocabulary import Vocabulary, encode_ids
-from sklearn_metarec.interactions import compressed_parts, make_csr, pair_matrix
+from sklearn_metarec.interactions import (
+    Interactions,
+    compressed_parts,
+    make_csr,
+    pair_matrix,
+    take_csr,
+)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a fit, checked: none without weight, no id without a row.
+
+    Attributes
+    ----------
+    table : Interactions
+        Users, items, time and context.
+    y, sample_weight : ndarray of shape (n,), dtype=float64, or None
+        None stands for ones.
+    """
+
+    table: Interactions
+    y: np.ndarray | None = None
+    sample_weight: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Context:
+    """What is known of each request beside its user: one row a request.
+
+    Attributes
+    ----------
+    time : ndarray of shape (n,) or None
+        Int64 or float64 time.
+    columns : dataframe or ndarray of shape (n, n_other), or None
+        The columns that are neither user, item nor time.
+    """
+
+    time: np.ndarray | None = None
+    columns: Any = None
 
 
 @dataclass(frozen=True)
@@ -31,13 +71,11 @@ class History:
     weights: np.ndarray | None = None
 
     @classmethod
-    def from_interactions(cls, interactions, y, sample_weight, *, rating):
-        """Collect a table's rows: sum of strengths, or weighted mean of ratings.
-
-        `y` and `sample_weight` are float64 arrays or None, which stands for ones.
-        """
-        rows, cols = interactions.rows, interactions.cols
-        users, items = interactions.users, interactions.items
+    def from_rows(cls, source, *, rating):
+        """Collect rows: sum of strengths, or weighted mean of ratings."""
+        table, y, sample_weight = source.table, source.y, source.sample_weight
+        rows, cols = table.rows, table.cols
+        users, items = table.users, table.items
         shape = (len(users), len(items))
         if rating:
             weight = np.ones(len(rows)) if sample_weight is None else sample_weight
@@ -59,16 +97,10 @@ class History:
 
     def take(self, codes):
         """Return the rows of the given user codes; -1 gives an empty row."""
-        indptr, indices, data = compressed_parts(self.matrix)
-        n_users, n_items = self.matrix.shape
+        n_users = self.matrix.shape[0]
         if len(codes) == n_users and np.array_equal(codes, np.arange(n_users)):
             return self
-        starts = np.where(codes >= 0, indptr[codes], 0) if n_users else codes
-        stops = np.where(codes >= 0, indptr[codes + 1], 0) if n_users else codes
-        lengths = stops - starts
-        taken = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
-        source = np.repeat(starts - taken[:-1], lengths) + np.arange(taken[-1])
-        matrix = make_csr(taken, indices[source], data[source], (len(codes), n_items))
+        matrix, source = take_csr(self.matrix, codes)
         weights = None if self.weights is None else self.weights[source]
         return History(None, self.items, matrix, weights)
 
@@ -130,6 +162,8 @@ class Profiles:
         The users' codes; -1 for users who were not in the fit.
     added : History, default=None
         Rows of these users for this call only, one row a user, in the model's items.
+    context : Context, default=None
+        What is known of the requests, for the models that read it.
 
     Attributes
     ----------
@@ -137,8 +171,9 @@ class Profiles:
         Users to whom rows were added: what was learned of them no longer holds.
     """
 
-    def __init__(self, history, codes, added=None):
+    def __init__(self, history, codes, added=None, context=None):
         self.codes = codes
+        self.context = context
         self._history = history
         self._added = added
         self.changed = np.zeros(len(codes), dtype=bool)

@@ -2,10 +2,16 @@
 
 import numpy as np
 
-from sklearn_metarec._history import History
-from sklearn_metarec._scoring import Filters
+from sklearn_metarec._history import Context, History
+from sklearn_metarec._scoring import Filters, rank
 from sklearn_metarec._vocabulary import encode_ids
-from sklearn_metarec.interactions import pair_matrix, read_table
+from sklearn_metarec.interactions import (
+    find_roles,
+    make_csr,
+    pair_matrix,
+    read_table,
+    time_values,
+)
 
 
 class Asked:
@@ -117,3 +123,36 @@ def read_rows(history):
         return None, None
     table, target = history if isinstance(history, tuple) else (history, None)
     return read_table(table, allow_empty=True, warn=False), target
+
+
+def read_context(context):
+    """Return the context of a call's requests, or None."""
+    if context is None:
+        return None
+    if not hasattr(context, "columns"):
+        raise TypeError(
+            "context must be a dataframe with the columns that X had beside user and "
+            f"item, one row a user; got {type(context).__name__}."
+        )
+    import narwhals.stable.v2 as nw
+
+    frame = nw.from_native(context, eager_only=True)
+    roles = find_roles(frame.columns)
+    time = time_values(frame[roles["time"]].to_native()) if "time" in roles else None
+    others = [name for name in frame.columns if name not in roles.values()]
+    return Context(time, frame.select(others).to_native() if others else None)
+
+
+def most_similar(vocabulary, ids, k, make_scorer):
+    """Return the k ids of a vocabulary most similar to each of some, and how much."""
+    check_k(k)
+    codes = vocabulary.lookup(check_ids(ids))
+    known = np.flatnonzero(codes >= 0)
+    n, n_all = len(known), len(vocabulary)
+    itself = make_csr(np.arange(n + 1), codes[known], np.ones(n, bool), (n, n_all))
+    found = np.full((len(codes), k), -1, dtype=np.int32)
+    scores = np.full((len(codes), k), -np.inf, dtype=np.float32)
+    if n:
+        scorer = make_scorer(codes[known])
+        found[known], scores[known] = rank(scorer, n, n_all, k, Filters(n, itself))
+    return vocabulary.decode(found), scores

@@ -7,7 +7,6 @@ score (`_contributions`), and what is similar (`_item_scorer`, `_user_scorer`).
 
 import warnings
 from contextlib import contextmanager
-from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,9 +14,17 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sklearn_metarec._evaluate import evaluate_ranking
-from sklearn_metarec._history import History, Profiles
-from sklearn_metarec._request import Asked, check_ids, check_k, read_rows
-from sklearn_metarec._scoring import Filters, FixedScorer, WithFallback, rank
+from sklearn_metarec._history import Context, History, Profiles, Rows
+from sklearn_metarec._request import (
+    Asked,
+    check_ids,
+    check_k,
+    most_similar,
+    read_context,
+    read_rows,
+)
+from sklearn_metarec._scoring import FixedScorer, WithFallback, rank
+from sklearn_metarec._side_tables import SharesSideTables
 from sklearn_metarec._unwrap import long_form, recommend
 from sklearn_metarec._vocabulary import encode_ids
 from sklearn_metarec.exceptions import ColdUsersWarning
@@ -26,8 +33,8 @@ from sklearn_metarec.interactions import (
     encode_interactions,
     find_roles,
     has_named_columns,
-    make_csr,
     read_table,
+    time_values,
 )
 from sklearn_metarec.utils._sklearn import (
     available_if,
@@ -39,10 +46,6 @@ from sklearn_metarec.utils._sklearn import (
 )
 
 __all__ = ["BaseRatingRecommender", "BaseRecommender", "Explanation", "recommend"]
-
-# Parameters that hold a user's side table: passed by reference when cloned, since a
-# search clones its estimator once a fit.
-_SIDE_TABLES = ("item_features", "user_features")
 
 
 def _has(*hooks):
@@ -74,7 +77,7 @@ class Explanation:
     exact: bool
 
 
-class BaseRecommender(BaseEstimator):
+class BaseRecommender(SharesSideTables, BaseEstimator):
     """Base class of all recommenders; by itself a ranker.
 
     A subclass sets `_parameter_constraints` and supplies:
@@ -100,17 +103,8 @@ class BaseRecommender(BaseEstimator):
 
     # How many threads, for models that have no such parameter.
     n_jobs = None
-
-    def __sklearn_clone__(self):
-        shared = {
-            name: value
-            for name in _SIDE_TABLES
-            if (value := getattr(self, name, None)) is not None
-        }
-        bare = copy(self)
-        for name in shared:
-            setattr(bare, name, None)
-        return BaseEstimator.__sklearn_clone__(bare).set_params(**shared)
+    # Whether scores depend on the time or on other columns of a request.
+    _reads_context = False
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "history_")
@@ -162,7 +156,8 @@ class BaseRecommender(BaseEstimator):
             If `X` or `y` has a wrong shape, a missing id or a negative strength.
         """
         with unchanged_on_failure(self):
-            history = self._read_history(X, y, sample_weight, reset=True)
+            rows = self._read_rows(X, y, sample_weight, reset=True)
+            history = self._make_history(rows, reset=True)
             self._set_history(history)
             self._fit(history)
         return self
@@ -191,13 +186,14 @@ class BaseRecommender(BaseEstimator):
             return self.fit(X, y, sample_weight)
         with unchanged_on_failure(self):
             old = self._history()
-            new = self._read_history(X, y, sample_weight, reset=False)
+            rows = self._read_rows(X, y, sample_weight, reset=False)
+            new = self._make_history(rows, reset=False)
             history = old.merge(new)
             self._set_history(history)
             self._update(history, old, new)
         return self
 
-    def _read_history(self, X, y, sample_weight, *, reset):
+    def _read_rows(self, X, y, sample_weight, *, reset):
         rating = isinstance(self, RegressorMixin)
         if rating and y is None:
             raise ValueError(
@@ -218,9 +214,11 @@ class BaseRecommender(BaseEstimator):
                 interactions = interactions[keep]
                 sample_weight = sample_weight[keep]
                 y = None if y is None else y[keep]
-        return History.from_interactions(
-            interactions.compact(), y, sample_weight, rating=rating
-        )
+        return Rows(interactions.compact(), y, sample_weight)
+
+    def _make_history(self, rows, *, reset):
+        """Return what is learned from; `reset` tells a fit from an update."""
+        return History.from_rows(rows, rating=isinstance(self, RegressorMixin))
 
     def _check_target(self, y, rating):
         y = column_or_1d(y, dtype=np.float64, warn=True)
@@ -276,9 +274,13 @@ class BaseRecommender(BaseEstimator):
             The same as in `recommend`, independent of the other rows.
         """
         check_is_fitted(self)
-        rows, cols = self._codes(X)
-        codes, users = _distinct(rows, len(self._users))
-        scorer = self._complete_scorer(Profiles(self._history(), codes))
+        rows, cols, context = self._codes(X)
+        if self._reads_context:  # each row is a request of its own
+            codes, users = rows, np.arange(len(rows))
+        else:
+            codes, users = _distinct(rows, len(self._users))
+        profiles = Profiles(self._history(), codes, None, context)
+        scorer = self._complete_scorer(profiles)
         return scorer.pairs(users, cols).astype(np.float64)
 
     def seen_pairs(self, users, items):
@@ -354,7 +356,8 @@ class BaseRecommender(BaseEstimator):
                 f"context has {len(context)} rows for {len(codes)} users: pass one a "
                 "user."
             )
-        profiles = Profiles(self._history(), codes, added)
+        context = read_context(context) if self._reads_context else None
+        profiles = Profiles(self._history(), codes, added, context)
         self._warn_if_cold(profiles)
         filters = asked.filters(profiles, self._items, exclude_seen, items, exclude)
         scorer = self._complete_scorer(profiles)
@@ -368,9 +371,14 @@ class BaseRecommender(BaseEstimator):
     def _complete_scorer(self, profiles):
         """Return the model's scorer, with popularity for users it cannot tell."""
         scorer = self._make_scorer(profiles)
-        if isinstance(self, RegressorMixin) or not profiles.cold.any():
+        cold = self._cannot_tell(profiles)
+        if isinstance(self, RegressorMixin) or not cold.any():
             return scorer
-        return WithFallback(scorer, FixedScorer(self._popularity()), profiles.cold)
+        return WithFallback(scorer, FixedScorer(self._popularity()), cold)
+
+    def _cannot_tell(self, profiles):
+        """Return whose scores a ranker leaves to popularity."""
+        return profiles.cold
 
     def _popularity(self):
         """Return the share of users who like each item."""
@@ -382,16 +390,19 @@ class BaseRecommender(BaseEstimator):
     # ----------------------------------------------------- the users of one call
 
     def _codes(self, X):
-        """Return the user and item codes of a table's rows, -1 for unknown ones."""
+        """Return the codes of a table's rows, -1 if unknown, and their context."""
         self._check_columns(X, reset=False)
         if isinstance(X, Interactions):
             rows = self._users.lookup(X.users.ids)[X.rows]
-            return rows, self._items.lookup(X.items.ids)[X.cols]
+            cols = self._items.lookup(X.items.ids)[X.cols]
+            return rows, cols, Context(X.time, X.context)
         table = read_table(X, warn=False)
-        return (
-            self._users.lookup(table.user, "user_id"),
-            self._items.lookup(table.item, "item_id"),
-        )
+        rows = self._users.lookup(table.user, "user_id")
+        cols = self._items.lookup(table.item, "item_id")
+        if not self._reads_context:
+            return rows, cols, None
+        time = None if table.time is None else time_values(table.time)
+        return rows, cols, Context(time, table.context)
 
     def _asked(self, users, history):
         """Return (the users of a call, their codes, what is added to them)."""
@@ -423,7 +434,7 @@ class BaseRecommender(BaseEstimator):
         known = (rows >= 0) & (cols >= 0)
         target = None if target is None else target[known]
         rows = Interactions(asked.vocabulary, self._items, rows[known], cols[known])
-        added = History.from_interactions(rows, target, None, rating=rating)
+        added = History.from_rows(Rows(rows, target), rating=rating)
         # A user may be asked for twice: one row of profile for each time.
         return added.take(asked.codes)
 
@@ -460,7 +471,7 @@ class BaseRecommender(BaseEstimator):
             Similarities; -inf where there is no further item.
         """
         check_is_fitted(self)
-        return _most_similar(self._items, items, k, self._item_scorer)
+        return most_similar(self._items, items, k, self._item_scorer)
 
     @_has("_user_scorer")
     def similar_users(self, users, k=10):
@@ -481,7 +492,7 @@ class BaseRecommender(BaseEstimator):
             Similarities; -inf where there is no further user.
         """
         check_is_fitted(self)
-        return _most_similar(self._users, users, k, self._user_scorer)
+        return most_similar(self._users, users, k, self._user_scorer)
 
     def explain(self, user, item, *, history=None):
         """Return what made the score of an item for a user.
@@ -506,7 +517,8 @@ class BaseRecommender(BaseEstimator):
         zero = np.zeros(1, dtype=np.int32)
         score = float(scorer.pairs(zero, np.array([col], dtype=np.int32))[0])
         explained = hasattr(self, "_contributions") and col >= 0
-        if not explained or (profiles.cold[0] and not isinstance(self, RegressorMixin)):
+        cold = self._cannot_tell(profiles)[0] and not isinstance(self, RegressorMixin)
+        if not explained or cold:
             return Explanation(score, score, self.items_[:0], np.empty(0), True)
         baseline, cols, contributions, exact = self._contributions(profiles, col)
         order = np.argsort(-contributions, kind="stable")
@@ -556,20 +568,6 @@ def _distinct(codes, n_codes):
     positions = np.cumsum(used) - 1
     distinct = np.flatnonzero(used) - 1
     return distinct.astype(np.int32), positions[codes + 1]
-
-
-def _most_similar(vocabulary, ids, k, make_scorer):
-    check_k(k)
-    codes = vocabulary.lookup(check_ids(ids))
-    known = np.flatnonzero(codes >= 0)
-    n, n_all = len(known), len(vocabulary)
-    itself = make_csr(np.arange(n + 1), codes[known], np.ones(n, bool), (n, n_all))
-    found = np.full((len(codes), k), -1, dtype=np.int32)
-    scores = np.full((len(codes), k), -np.inf, dtype=np.float32)
-    if n:
-        scorer = make_scorer(codes[known])
-        found[known], scores[known] = rank(scorer, n, n_all, k, Filters(n, itself))
-    return vocabulary.decode(found), scores
 
 
 @contextmanager

@@ -46,12 +46,15 @@ class Table:
         Raw time, where the table has a column of that name.
     n_columns : int
         How many columns the table has.
+    context : dataframe or ndarray of shape (n, n_other), or None
+        All other columns, where there are some.
     """
 
     user: Any
     item: Any
     time: Any = None
     n_columns: int = 2
+    context: Any = None
 
     def __len__(self):
         return len(self.user)
@@ -74,6 +77,8 @@ class Interactions:
         Int64 or float64 time; None where the table has none: rows are in time order.
     n_columns : int, default=2
         The columns of the table that it came from.
+    context : dataframe or ndarray of shape (n, n_other), or None
+        The columns that are neither user, item nor time, where there are some.
     """
 
     users: Vocabulary
@@ -82,6 +87,7 @@ class Interactions:
     cols: np.ndarray
     time: np.ndarray | None = None
     n_columns: int = 2
+    context: Any = None
 
     def __len__(self):
         return len(self.rows)
@@ -90,7 +96,7 @@ class Interactions:
         time = None if self.time is None else self.time[index]
         return Interactions(
             self.users, self.items, self.rows[index], self.cols[index], time,
-            self.n_columns,
+            self.n_columns, take_rows(self.context, index),
         )  # fmt: skip
 
     @property
@@ -108,7 +114,9 @@ class Interactions:
         """
         users, rows = _restrict(self.users, self.rows)
         items, cols = _restrict(self.items, self.cols)
-        return Interactions(users, items, rows, cols, self.time, self.n_columns)
+        return Interactions(
+            users, items, rows, cols, self.time, self.n_columns, self.context
+        )
 
 
 def _restrict(vocabulary, codes):
@@ -139,7 +147,7 @@ def encode_interactions(X):
     users, rows = encode_ids(table.user, "user_id")
     items, cols = encode_ids(table.item, "item_id")
     time = None if table.time is None else time_values(table.time)
-    return Interactions(users, items, rows, cols, time, table.n_columns)
+    return Interactions(users, items, rows, cols, time, table.n_columns, table.context)
 
 
 def read_table(X, *, allow_empty=False, warn=True):
@@ -170,7 +178,8 @@ def read_table(X, *, allow_empty=False, warn=True):
         If `X` is a sparse matrix.
     """
     if isinstance(X, Interactions):
-        return Table(X.users.ids[X.rows], X.items.ids[X.cols], X.time, X.n_columns)
+        user, item = X.users.ids[X.rows], X.items.ids[X.cols]
+        return Table(user, item, X.time, X.n_columns, X.context)
     if sparse.issparse(X):
         raise TypeError(
             "Sparse data was passed, but X is a table of interactions, one row each. "
@@ -263,25 +272,70 @@ def _read_frame(frame, allow_empty, warn):
         )
     time = frame[roles["time"]].to_native() if "time" in roles else None
     user, item = (frame[roles[role]].to_native() for role in ("user", "item"))
-    return Table(user, item, time, len(names))
+    taken = {roles[role] for role in ("user", "item", "time") if role in roles}
+    others = [name for name in names if name not in taken]
+    context = frame.select(others).to_native() if others else None
+    return Table(user, item, time, len(names), context)
 
 
 def _read_array(X, allow_empty):
     """Take the first two columns; a list becomes one object array a column."""
     if hasattr(X, "iloc"):
-        return Table(X.iloc[:, 0], X.iloc[:, 1], n_columns=X.shape[1])
+        user, item, context = X.iloc[:, 0], X.iloc[:, 1], X.iloc[:, 2:]
+        n_columns = X.shape[1]
+        return Table(user, item, None, n_columns, context if n_columns > 2 else None)
     if isinstance(X, list | tuple) and X and all(_is_row(row) for row in X):
         widths = {len(row) for row in X}
         if len(widths) == 1 and min(widths) >= 2:
             user, item = ([row[side] for row in X] for side in (0, 1))
-            return Table(user, item, n_columns=widths.pop())
+            n_columns = widths.pop()
+            return Table(user, item, None, n_columns, _other_columns(X, n_columns))
     if allow_empty and isinstance(X, list | tuple) and not X:
         return Table([], [])
     X = check_array(
         X, dtype=None, ensure_all_finite=False, ensure_min_features=2,
         ensure_min_samples=0 if allow_empty else 1, input_name="X",
     )  # fmt: skip
-    return Table(X[:, 0], X[:, 1], n_columns=X.shape[1])
+    n_columns = X.shape[1]
+    context = X[:, 2:] if n_columns > 2 else None
+    return Table(X[:, 0], X[:, 1], None, n_columns, context)
+
+
+def _other_columns(rows, n_columns):
+    """Return what a list of rows holds beside user and item."""
+    if n_columns == 2:
+        return None
+    context = np.empty((len(rows), n_columns - 2), dtype=object)
+    for column in range(2, n_columns):
+        context[:, column - 2] = np.fromiter(
+            (row[column] for row in rows), dtype=object, count=len(rows)
+        )
+    return context
+
+
+def take_rows(table, index):
+    """Return some rows of an array or of a dataframe of any library, or None.
+
+    Parameters
+    ----------
+    table : ndarray or dataframe of shape (n, n_columns), or None
+        The table.
+    index : ndarray or slice
+        Positions, or a mask.
+
+    Returns
+    -------
+    rows : ndarray or dataframe, or None
+        Of the same kind.
+    """
+    if table is None or isinstance(table, np.ndarray):
+        return None if table is None else table[index]
+    if hasattr(table, "iloc"):
+        return table.iloc[index]
+    import narwhals.stable.v2 as nw
+
+    positions = np.arange(len(table))[index]
+    return nw.from_native(table, eager_only=True)[positions.tolist()].to_native()
 
 
 def _is_row(row):
@@ -440,6 +494,34 @@ def make_csr(indptr, indices, data, shape):
 def compressed_parts(matrix):
     """Return (indptr as int64, indices, data) of compressed rows, for kernels."""
     return matrix.indptr.astype(np.int64), matrix.indices, matrix.data
+
+
+def take_csr(matrix, codes):
+    """Return some rows of a CSR matrix.
+
+    Parameters
+    ----------
+    matrix : csr_array of shape (n_rows, n_cols)
+        Compressed rows.
+    codes : ndarray of shape (n,), dtype=int
+        Which rows; -1 gives an empty one.
+
+    Returns
+    -------
+    taken : csr_array of shape (n, n_cols)
+        The rows.
+    source : ndarray of shape (n_entries,), dtype=int64
+        The position that each entry of `taken` has in `matrix`.
+    """
+    indptr, indices, data = compressed_parts(matrix)
+    n_rows, n_cols = matrix.shape
+    starts = np.where(codes >= 0, indptr[codes], 0) if n_rows else codes
+    stops = np.where(codes >= 0, indptr[codes + 1], 0) if n_rows else codes
+    lengths = stops - starts
+    taken = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
+    source = np.repeat(starts - taken[:-1], lengths) + np.arange(taken[-1])
+    shape = (len(codes), n_cols)
+    return make_csr(taken, indices[source], data[source], shape), source
 
 
 def transpose_csr(matrix):

@@ -1,6 +1,7 @@
 """Models that are linear in a user's history or in biases."""
 
 from sklearn_metarec.linear_model._bias import BiasRegressor
+from sklearn_metarec.linear_model._content_ranker import ContentRanker
 from sklearn_metarec.linear_model._ease import EASE
 
-__all__ = ["EASE", "BiasRegressor"]
+__all__ = ["EASE", "BiasRegressor", "ContentRanker"]

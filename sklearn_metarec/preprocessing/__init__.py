@@ -1,6 +1,7 @@
 """Transformers and functions that prepare tables of interactions."""
 
 from sklearn_metarec.preprocessing._cleaning import Cleaned, clean_interactions
+from sklearn_metarec.preprocessing._feature_encoder import FeatureEncoder
 from sklearn_metarec.preprocessing._id_encoder import IdEncoder
 from sklearn_metarec.preprocessing._item_scaler import ItemScaler
 from sklearn_metarec.preprocessing._multi_hot import MultiHotEncoder
@@ -9,6 +10,7 @@ from sklearn_metarec.preprocessing._report import CleaningReport
 __all__ = [
     "Cleaned",
     "CleaningReport",
+    "FeatureEncoder",
     "IdEncoder",
     "ItemScaler",
     "MultiHotEncoder",

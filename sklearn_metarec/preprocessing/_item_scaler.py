@@ -13,6 +13,8 @@ from sklearn_metarec.preprocessing._tables import (
     Columns,
     array_positions,
     as_array,
+    as_floats,
+    is_numeric,
     named_positions,
     output_of,
     table_positions,
@@ -162,7 +164,7 @@ class ItemScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             return [
                 position
                 for position, column in enumerate(table.columns)
-                if position not in taken and _is_numeric(column)
+                if position not in taken and is_numeric(column)
             ]
         return [table.position(column) for column in self.columns]
 
@@ -217,22 +219,12 @@ class ItemScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return tags
 
 
-def _is_numeric(column):
-    values = as_array(column)
-    if values.dtype != object:
-        return values.dtype.kind in "iuf"
-    from pandas.api.types import infer_dtype
-
-    kinds = ("integer", "floating", "mixed-integer-float")
-    return infer_dtype(values, skipna=True) in kinds
-
-
 def _floats(table, positions):
     """Return some columns as one float64 array, NaN where a value is missing."""
     out = np.empty((len(table.columns[0]), len(positions)))
     for j, position in enumerate(positions):
         try:
-            out[:, j] = _as_floats(table.columns[position])
+            out[:, j] = as_floats(table.columns[position])
         except (TypeError, ValueError) as error:
             name = position if table.names is None else repr(table.names[position])
             raise ValueError(
@@ -240,15 +232,6 @@ def _floats(table, positions):
                 f"{error}. Name the columns to scale: columns=[...]."
             ) from error
     return out
-
-
-def _as_floats(column):
-    values = as_array(column)
-    if values.dtype != object:
-        return values.astype(np.float64)
-    import pandas as pd
-
-    return np.where(pd.isna(values), np.nan, values).astype(np.float64)
 
 
 def _with_item(ids, values):

@@ -313,11 +313,14 @@ def _split(cell, sep):
         return list(dict.fromkeys(text for text in map(str.strip, texts) if text))
     if isinstance(cell, list | tuple | set | frozenset | np.ndarray):
         parts = cell.tolist() if isinstance(cell, np.ndarray) else cell
-        return list(dict.fromkeys(part for part in parts if not _is_missing(part)))
-    return [] if _is_missing(cell) else [cell]
+        return list(dict.fromkeys(part for part in parts if not is_missing(part)))
+    return [] if is_missing(cell) else [cell]
 
 
-def _is_missing(value):
+def is_missing(value):
+    """Tell whether a cell is None, NaN, NA or an empty text."""
     import pandas as pd
 
+    if isinstance(value, np.ndarray):
+        return False
     return value is None or value is pd.NA or value == "" or value != value

@@ -144,6 +144,27 @@ def as_array(column):
     return np.asarray(column.to_numpy() if hasattr(column, "to_numpy") else column)
 
 
+def is_numeric(column):
+    """Tell whether a column holds numbers, missing ones apart."""
+    values = as_array(column)
+    if values.dtype != object:
+        return values.dtype.kind in "iuf"
+    from pandas.api.types import infer_dtype
+
+    kinds = ("integer", "floating", "mixed-integer-float")
+    return infer_dtype(values, skipna=True) in kinds
+
+
+def as_floats(column):
+    """Return a column as float64, NaN where a value is missing."""
+    values = as_array(column)
+    if values.dtype != object:
+        return values.astype(np.float64)
+    import pandas as pd
+
+    return np.where(pd.isna(values), np.nan, values).astype(np.float64)
+
+
 def _numbers(column):
     """Give a column of Python numbers their number type; leave any other."""
     from pandas.api.types import infer_dtype

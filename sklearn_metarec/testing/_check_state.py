@@ -11,6 +11,7 @@ import joblib
 import numpy as np
 from sklearn.base import clone
 
+from sklearn_metarec._side_tables import SIDE_TABLES
 from sklearn_metarec.testing._assertions import (
     require,
     require_same_lists,
@@ -27,8 +28,6 @@ from sklearn_metarec.testing._tables import (
     unseen_rows,
 )
 
-_SIDE_TABLES = ("item_features", "user_features")
-
 
 def checks(can):
     """Yield the checks that apply."""
@@ -41,7 +40,7 @@ def checks(can):
         yield check_memory_mapped_model
     if can.importable and find_spec("skops"):
         yield check_skops
-    if can.params & set(_SIDE_TABLES):
+    if can.params & set(SIDE_TABLES):
         yield check_clone_shares_side_tables
     yield check_html
 
@@ -134,7 +133,7 @@ def check_skops(name, estimator):
 
 def check_clone_shares_side_tables(name, estimator):
     """Check that a clone has the very side table of its original, not a copy."""
-    for param in sorted(set(_SIDE_TABLES) & Capabilities(estimator).params):
+    for param in sorted(set(SIDE_TABLES) & Capabilities(estimator).params):
         table = {"item_id": np.arange(3)}
         original = clone(estimator).set_params(**{param: table})
         require(
