@@ -4,7 +4,7 @@ import numpy as np
 from sklearn import get_config
 
 from sklearn_metarec.interactions import _as_frame, find_roles, read_table
-from sklearn_metarec.utils._sklearn import check_array
+from sklearn_metarec.utils._sklearn import check_array, validate_data
 
 # Beyond it a float64 cannot tell neighbouring integers apart.
 _EXACT = 2**53
@@ -102,6 +102,13 @@ class Columns:
             for j, values in new.items()
         ]
         return self._frame.with_columns(series).to_native()
+
+
+def check_same_columns(estimator, X):
+    """Check that a table has the columns of the fit, before any of them is read."""
+    if getattr(X, "ndim", 2) != 2:
+        check_array(X, dtype=None)  # says what to do about it, and raises
+    validate_data(estimator, X, reset=False, skip_check_array=True)
 
 
 def configured_output(estimator):
