@@ -2,6 +2,7 @@
 
 from sklearn_metarec.linear_model._bias import BiasRegressor
 from sklearn_metarec.linear_model._content_ranker import ContentRanker
+from sklearn_metarec.linear_model._content_regressor import ContentRegressor
 from sklearn_metarec.linear_model._ease import EASE
 
-__all__ = ["EASE", "BiasRegressor", "ContentRanker"]
+__all__ = ["EASE", "BiasRegressor", "ContentRanker", "ContentRegressor"]

@@ -3,23 +3,19 @@
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.utils.extmath import randomized_svd, svd_flip
 
 from sklearn_metarec._features import FeatureMixin
 from sklearn_metarec._scoring import FactorScorer
 from sklearn_metarec._weighting import WEIGHTINGS, Weighting
 from sklearn_metarec.base import BaseRecommender
 from sklearn_metarec.interactions import compressed_parts
+from sklearn_metarec.linear_model._components import leading_components
 from sklearn_metarec.preprocessing import FeatureEncoder
 from sklearn_metarec.utils._sklearn import (
     HasMethods,
     Interval,
     StrOptions,
-    check_random_state,
 )
-
-# Wider matrices are worth a randomized decomposition.
-_EXACT_SVD = 512
 
 
 class ContentRanker(FeatureMixin, BaseRecommender):
@@ -56,7 +52,7 @@ class ContentRanker(FeatureMixin, BaseRecommender):
     weighting : {"binary", "log", "tfidf", "bm25"} or None, default="binary"
         How the strength of a pair becomes its entry of x.
     random_state : int, RandomState or None, default=None
-        Seeds the decomposition where the features are many.
+        Where the decomposition starts, if the features are many.
 
     Attributes
     ----------
@@ -131,21 +127,8 @@ class ContentRanker(FeatureMixin, BaseRecommender):
         """Return the items' vectors, whose inner products are the ridge scores."""
         if features is None or not features.nnz:
             return np.zeros((len(self._items), 0), dtype=np.float32)
-        u, s = self._decompose(features)
-        kept = s > np.finfo(np.float32).eps * s[0] * max(features.shape)
-        shrunk = s[kept] / np.sqrt(s[kept] ** 2 + self.regularization)
-        return (u[:, kept] * shrunk).astype(np.float32)
-
-    def _decompose(self, features):
-        """Return the first left singular vectors, with their singular values."""
-        n_wanted = min(self.n_components, *features.shape)
-        if min(features.shape) > _EXACT_SVD:
-            rng = check_random_state(self.random_state)
-            u, s, _ = randomized_svd(features, n_wanted, random_state=rng)
-            return u, s
-        u, s, vt = np.linalg.svd(features.toarray(), full_matrices=False)
-        u, vt = svd_flip(u, vt)
-        return u[:, :n_wanted], s[:n_wanted]
+        u, s = leading_components(features, self.n_components, self.random_state)
+        return (u * s / np.sqrt(s**2 + self.regularization)).astype(np.float32)
 
     def _user_vectors(self, profiles):
         return self._weighting.transform(profiles.matrix) @ self.item_factors_
