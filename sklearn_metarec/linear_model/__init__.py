@@ -2,5 +2,6 @@
 
 from sklearn_metarec.linear_model._bias import BiasRegressor
 from sklearn_metarec.linear_model._ease import EASE
+from sklearn_metarec.linear_model._slim import SLIM
 
-__all__ = ["EASE", "BiasRegressor"]
+__all__ = ["EASE", "SLIM", "BiasRegressor"]
