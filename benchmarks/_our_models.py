@@ -4,7 +4,7 @@ import numpy as np
 from _contestant import Contestant
 from _peer_models import K, _errors, _stacked
 
-from sklearn_metarec import EASE, IALS, ItemKNN, MFRegressor
+from sklearn_metarec import EASE, IALS, SLIM, ItemKNN, MFRegressor
 
 
 def als_fit(table, **options):
@@ -77,6 +77,15 @@ def ease_fit(table, regularization):
     return Contestant(
         lambda: EASE(regularization).fit(table.X), lambda model: _lists(table, model)
     )
+
+
+def slim_fit(table, **options):
+    """Fit SLIM."""
+
+    def outcome(model):
+        return {"weights": model.item_weights_.toarray()}
+
+    return Contestant(lambda: SLIM(**options).fit(table.X), outcome)
 
 
 def mf_fit(table):

@@ -207,6 +207,26 @@ def skrecsys_ease_fit(table, regularization):
     )
 
 
+def skrecsys_slim_fit(table, regularization, l1_regularization):
+    """Fit skrecsys' SLIM without dropping weights, its penalties in our units."""
+    from skrecsys.recommendation import SLIMElasticNet
+
+    total = regularization + l1_regularization
+    # Its squared error is a mean over users, and 1000 the most weights that it keeps.
+    options = {
+        "alpha": total / table.shape[0], "l1_ratio": l1_regularization / total,
+        "n_neighbors": 1000,
+    }  # fmt: skip
+
+    def outcome(model):
+        places = np.searchsorted(table.items, model.item_ids_)
+        weights = np.zeros((table.shape[1],) * 2)
+        weights[np.ix_(places, places)] = model.similarity_.toarray()
+        return {"weights": weights}
+
+    return Contestant(lambda: SLIMElasticNet(**options).fit(table.X), outcome)
+
+
 # ------------------------------------------------------------------------------ cmfrec
 
 

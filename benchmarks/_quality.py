@@ -28,6 +28,15 @@ def loss(table, outcome, *, alpha, regularization):
     return total / len(table.rows)
 
 
+def elastic_net(table, outcome, *, regularization, l1_regularization):
+    """Return the objective of SLIM, in double precision, a training pair."""
+    X, W = table.matrix().astype(np.float64), outcome["weights"].astype(np.float64)
+    gram = (X.T @ X).toarray()
+    error = gram.trace() - 2 * np.sum(gram * W) + np.sum((gram @ W) * W)
+    ridge = regularization * np.sum(W * W)
+    return ((error + ridge) / 2 + l1_regularization * np.abs(W).sum()) / X.nnz
+
+
 def ndcg(table, outcome):
     """Return nDCG@10 of the sampled users' lists on the test part."""
     sample = table.sample()

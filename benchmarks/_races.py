@@ -178,6 +178,26 @@ def ease_fit(size):
     )  # fmt: skip
 
 
+def slim_fit(size):
+    """Race SLIM, with the default penalties of skrecsys and with those that do best."""
+    table = make_table(size)
+    if table.shape[1] > _MAX_ITEMS:
+        print(f"\nSLIM: {table.shape[1]:,} items are too many for this comparison.\n")
+        return
+    n_users = table.shape[0]
+    for work, regularization, l1 in (
+        ("skrecsys' default penalties", 0.9 * n_users, 0.1 * n_users),
+        ("penalties 200 and 2", 200.0, 2.0),
+    ):
+        options = {"regularization": regularization, "l1_regularization": l1}
+        objective = partial(_quality.elastic_net, **options)
+        yield Race(
+            f"SLIM.fit, {work}", [table], _our_models.slim_fit, options,
+            {"skrecsys SLIM": Peer("skrecsys", "skrecsys_slim_fit", options, "4, 6")},
+            {"objective": objective, "nDCG@10": _quality.ndcg},
+        )  # fmt: skip
+
+
 def mf_fit(size):
     """Race factors of ratings, on five random folds."""
     from sklearn.model_selection import KFold
@@ -204,6 +224,7 @@ RACES = {
     "IALS": {"fit": als_fit, "recommend": als_recommend, "latency": als_latency},
     "ItemKNN": {"fit": knn_fit, "recommend": knn_recommend},
     "EASE": {"fit": ease_fit},
+    "SLIM": {"fit": slim_fit},
     "MFRegressor": {"fit": mf_fit},
 }
 ALL_SIZES = ["1k", "100k", "1m", "10m", "20m", *REAL]

@@ -18,7 +18,15 @@ import numpy as np
 import pandas as pd
 from _machine import describe
 
-from sklearn_metarec import EASE, IALS, ItemKNN, PopularityRecommender, UserKNN
+from sklearn_metarec import (
+    EASE,
+    IALS,
+    SLIM,
+    ItemKNN,
+    PopularityRecommender,
+    PureSVD,
+    UserKNN,
+)
 from sklearn_metarec.interactions import encode_interactions
 from sklearn_metarec.model_selection import PerUserShuffleSplit, make_ranking_scorer
 
@@ -29,15 +37,24 @@ DATA = [
 MODELS = {
     "EASE(500)": EASE(500.0),
     "EASE, default": EASE(),
+    "SLIM, default": SLIM(),
     "IALS, default": IALS(random_state=0),
+    "PureSVD, default": PureSVD(random_state=0),
     "ItemKNN, default": ItemKNN(),
     "UserKNN, default": UserKNN(),
     "Popularity": PopularityRecommender(),
 }
 # Found on a validation part of the training part of seed 0.
 TUNED = {
-    "movielens_100k": {"regularization": 4.0, "alpha": 5.0},
-    "movielens_1m": {"n_factors": 128, "regularization": 5.0, "alpha": 5.0},
+    "movielens_100k": [
+        SLIM(200.0, l1_regularization=2.0),
+        IALS(regularization=4.0, alpha=5.0, random_state=0),
+    ],
+    "movielens_1m": [
+        SLIM(500.0, l1_regularization=5.0, positive=False),
+        IALS(128, regularization=5.0, alpha=5.0, random_state=0),
+        PureSVD(32, random_state=0),
+    ],
 }
 METRICS = ["ndcg@10", "recall@10"]
 
@@ -46,6 +63,7 @@ def main():
     """Print one table a data set."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", nargs="+", default=DATA, choices=DATA)
+    parser.add_argument("--models", nargs="+", help="classes beside EASE; all")
     parser.add_argument("--seeds", type=int, default=5)
     options = parser.parse_args()
     print(describe("scikit-learn"), end="\n\n")
@@ -53,18 +71,20 @@ def main():
     for name in options.data:
         columns = ["user_id", "item_id"]
         frame = pd.read_csv(folder / f"{name}.csv.gz", usecols=columns, dtype=str)
-        measure(name, encode_interactions(frame[columns]), options.seeds)
+        measure(name, encode_interactions(frame[columns]), options)
 
 
-def measure(name, table, n_seeds):
+def measure(name, table, options):
     """Print the models' quality and times on one data set."""
+    n_seeds, only = options.seeds, options.models
     print(f"**{name}**: {len(table):,} rows, seeds 0 to {n_seeds - 1}\n")
     print("| model | nDCG@10 | sd | / EASE(500) | recall@10 | fit s | rank s |")
     print("|---|---|---|---|---|---|---|")
     base = None
-    models = dict(MODELS)
-    if name in TUNED:
-        models[f"IALS, tuned: {TUNED[name]}"] = IALS(random_state=0, **TUNED[name])
+    models = MODELS | {f"tuned: {model}": model for model in TUNED.get(name, [])}
+    if only:
+        names = {"EASE", *only}
+        models = {k: v for k, v in models.items() if type(v).__name__ in names}
     for label, model in models.items():
         scores, fits, ranks = [], [], []
         for seed in range(n_seeds):

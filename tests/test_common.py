@@ -60,9 +60,15 @@ SETTINGS = {
         {"candidates": [("bias", BiasRegressor(), {})], "task": "rating", "budget": 2},
     ],
     "PopularityRecommender": [{}, {"weighted": True}],
+    "PureSVD": [{"n_factors": 4}, {"n_factors": 3, "weighting": "bm25"}],
     "RecommenderPipeline": [
         {"steps": [("ids", IdEncoder()), ("ease", EASE())]},
         {"steps": [("bias", BiasRegressor())]},
+    ],
+    "SLIM": [
+        {},
+        {"regularization": 5.0, "l1_regularization": 0.1, "weighting": "bm25"},
+        {"regularization": 5.0, "positive": False, "weighting": None},
     ],
     "UserKNN": [{}, {"n_neighbors": 3, "similarity": "jaccard"}],
 }

@@ -6,8 +6,21 @@ from sklearn_metarec._scoring import FactorScorer
 from sklearn_metarec.utils._sklearn import CallbackSupportMixin, check_random_state
 
 
-class FactorMixin(CallbackSupportMixin):
-    """Starting points, and similarities, of `user_factors_` and `item_factors_`."""
+class CosineMixin:
+    """Similarities of `user_factors_`, and of `item_factors_`."""
+
+    user_factors_: np.ndarray
+    item_factors_: np.ndarray
+
+    def _item_scorer(self, cols):
+        return _cosines(self.item_factors_, cols)
+
+    def _user_scorer(self, rows):
+        return _cosines(self.user_factors_, rows)
+
+
+class FactorMixin(CallbackSupportMixin, CosineMixin):
+    """Starting points, and similarities, of factors that are improved step by step."""
 
     # An update starts from what was learned so far, which a fit does not have.
     _partial_fit_exact = False
@@ -24,12 +37,6 @@ class FactorMixin(CallbackSupportMixin):
         n_users, n_items = history.matrix.shape
         users = rng.normal(0.0, size, (n_users, self.n_factors))
         return users, rng.normal(0.0, size, (n_items, self.n_factors))
-
-    def _item_scorer(self, cols):
-        return _cosines(self.item_factors_, cols)
-
-    def _user_scorer(self, rows):
-        return _cosines(self.user_factors_, rows)
 
 
 def carry_over(old, new, known, start):

@@ -1,30 +1,22 @@
 """EASE: a linear autoencoder in closed form."""
 
-import os
 from numbers import Integral, Real
 
 import numpy as np
 from scipy import linalg
 
-from sklearn_metarec._kernels.gram import add_gram_rows
-from sklearn_metarec._scoring import RowSumScorer, TableScorer
-from sklearn_metarec._weighting import WEIGHTINGS, Weighting
-from sklearn_metarec.base import BaseRecommender
-from sklearn_metarec.interactions import compressed_parts, transpose_csr
-from sklearn_metarec.utils._parallel import map_ranges
+from sklearn_metarec._scoring import TableScorer
+from sklearn_metarec._weighting import WEIGHTINGS
+from sklearn_metarec.interactions import compressed_parts
+from sklearn_metarec.linear_model._gram import GramRecommender
 from sklearn_metarec.utils._sklearn import Interval, StrOptions
 
-# These weight a row without regard to the others, so that the Gram matrix can be
-# brought up to date from the changed rows alone.
-_ROWWISE = ("binary", "log", None)
 # Cholesky pivots smaller than this times the largest are mostly rounding error in
 # single precision, whose unit is 1.2e-7.
 _MIN_PIVOT = 1e-5
-# A matrix larger than this share of the memory would end the process, not the fit.
-_MEMORY_SHARE = 0.8
 
 
-class EASE(BaseRecommender):
+class EASE(GramRecommender):
     """Linear item-to-item model with a closed-form solution.
 
     Minimizes the squared error of X B plus `regularization` times the squared norm of
@@ -99,44 +91,6 @@ class EASE(BaseRecommender):
         self.weighting = weighting
         self.n_jobs = n_jobs
 
-    def _fit(self, history):
-        self._gram = None
-        self._weighting = Weighting(self.weighting).fit(history.matrix)
-        X = self._weighting.transform(history.matrix)
-        self._solve(lambda: self._add_gram(X))
-
-    def _update(self, history, old, new):
-        known = self._gram
-        self._weighting = Weighting(self.weighting).fit(history.matrix)
-        if known is None or self.weighting not in _ROWWISE:
-            gram = self._add_gram(self._weighting.transform(history.matrix))
-        else:
-            gram = self._updated_gram(known, history, old, new)
-        self._gram = gram
-        self._solve(gram.copy)
-
-    def _updated_gram(self, known, history, old, new):
-        gram = np.zeros((len(history.items),) * 2, dtype=np.float32)
-        place = history.items.lookup(old.items.ids)
-        gram[np.ix_(place, place)] = known
-        touched = history.users.lookup(new.users.ids)
-        before = old.take(old.users.lookup(new.users.ids))
-        before = before.recode(None, history.items).matrix
-        self._add_gram(self._weighting.transform(before), gram, -1.0)
-        after = history.take(touched).matrix
-        return self._add_gram(self._weighting.transform(after), gram)
-
-    def _add_gram(self, X, gram=None, sign=1.0):
-        n_items = X.shape[1]
-        if gram is None:
-            _check_memory(n_items)
-            gram = np.zeros((n_items, n_items), dtype=np.float32)
-        map_ranges(
-            add_gram_rows, n_items, *compressed_parts(transpose_csr(X)),
-            *compressed_parts(X), np.float32(sign), gram, chunk=64, n_jobs=self.n_jobs,
-        )  # fmt: skip
-        return gram
-
     def _solve(self, make_gram):
         """Compute the item weights from a Gram matrix that may be overwritten."""
         inverse = _regularized_inverse(make_gram, self.regularization)
@@ -145,30 +99,12 @@ class EASE(BaseRecommender):
         np.fill_diagonal(inverse, 0)
         self.item_weights_ = inverse
 
-    def _make_scorer(self, profiles):
-        weights = self._weighting.transform(profiles.matrix)
-        return RowSumScorer(weights, self.item_weights_)
-
     def _contributions(self, profiles, col):
         _, cols, values = compressed_parts(self._weighting.transform(profiles.matrix))
         return 0.0, cols, values * self.item_weights_[cols, col], True
 
     def _item_scorer(self, cols):
         return TableScorer(self.item_weights_[:, cols].T)
-
-
-def _check_memory(n_items):
-    if not hasattr(os, "sysconf"):  # Windows
-        return
-    needed = 4 * n_items**2
-    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if needed > _MEMORY_SHARE * there:
-        raise MemoryError(
-            f"EASE on {n_items:,} items needs a matrix of {needed / 1e9:.0f} GB, and "
-            f"this machine has {there / 1e9:.0f} GB. Keep the items with most users "
-            "(clean_interactions(min_item=...)), or use ItemKNN or IALS, whose memory "
-            "grows as the items do."
-        )
 
 
 def _regularized_inverse(make_gram, regularization):

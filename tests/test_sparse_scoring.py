@@ -1,4 +1,4 @@
-"""The scorers: long rows added densely give the same sums to the bit."""
+"""The scorers of sparse matrices: long rows added densely give the same sums."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from scipy import sparse
 
 from sklearn_metarec._kernels.topk import LOW
 from sklearn_metarec._scoring import RowSumScorer
-from sklearn_metarec.neighbors._scorers import ListScorer, NeighborScorer
+from sklearn_metarec._sparse_scoring import ListScorer, NeighborScorer
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The scorers of neighbourhood models."""
+"""Scorers of models that are a sparse items x items matrix."""
 
 import numpy as np
 

@@ -1,0 +1,83 @@
+"""What models that learn from the items' Gram matrix alone have in common."""
+
+import os
+
+import numpy as np
+
+from sklearn_metarec._kernels.gram import add_gram_rows
+from sklearn_metarec._scoring import RowSumScorer
+from sklearn_metarec._weighting import Weighting
+from sklearn_metarec.base import BaseRecommender
+from sklearn_metarec.interactions import compressed_parts, transpose_csr
+from sklearn_metarec.utils._parallel import map_ranges
+
+# These weight a row without regard to the others, so that the Gram matrix can be
+# brought up to date from the changed rows alone.
+_ROWWISE = ("binary", "log", None)
+# A matrix larger than this share of the memory would end the process, not the fit.
+_MEMORY_SHARE = 0.8
+
+
+class GramRecommender(BaseRecommender):
+    """Item weights learned from X'X; a user's scores are their row of X times them.
+
+    A subclass has the parameters `weighting` and `n_jobs`, and supplies
+    `_solve(make_gram)`, which assigns `item_weights_`; what `make_gram` returns may be
+    overwritten.
+    """
+
+    def _fit(self, history):
+        self._gram = None
+        self._weighting = Weighting(self.weighting).fit(history.matrix)
+        X = self._weighting.transform(history.matrix)
+        self._solve(lambda: self._add_gram(X))
+
+    def _update(self, history, old, new):
+        known = self._gram
+        self._weighting = Weighting(self.weighting).fit(history.matrix)
+        if known is None or self.weighting not in _ROWWISE:
+            gram = self._add_gram(self._weighting.transform(history.matrix))
+        else:
+            gram = self._updated_gram(known, history, old, new)
+        self._gram = gram
+        self._solve(gram.copy)
+
+    def _updated_gram(self, known, history, old, new):
+        gram = np.zeros((len(history.items),) * 2, dtype=np.float32)
+        place = history.items.lookup(old.items.ids)
+        gram[np.ix_(place, place)] = known
+        touched = history.users.lookup(new.users.ids)
+        before = old.take(old.users.lookup(new.users.ids))
+        before = before.recode(None, history.items).matrix
+        self._add_gram(self._weighting.transform(before), gram, -1.0)
+        after = history.take(touched).matrix
+        return self._add_gram(self._weighting.transform(after), gram)
+
+    def _add_gram(self, X, gram=None, sign=1.0):
+        n_items = X.shape[1]
+        if gram is None:
+            _check_memory(type(self).__name__, n_items)
+            gram = np.zeros((n_items, n_items), dtype=np.float32)
+        map_ranges(
+            add_gram_rows, n_items, *compressed_parts(transpose_csr(X)),
+            *compressed_parts(X), np.float32(sign), gram, chunk=64, n_jobs=self.n_jobs,
+        )  # fmt: skip
+        return gram
+
+    def _make_scorer(self, profiles):
+        weights = self._weighting.transform(profiles.matrix)
+        return RowSumScorer(weights, self.item_weights_)
+
+
+def _check_memory(name, n_items):
+    if not hasattr(os, "sysconf"):  # Windows
+        return
+    needed = 4 * n_items**2
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > _MEMORY_SHARE * there:
+        raise MemoryError(
+            f"{name} on {n_items:,} items needs a matrix of {needed / 1e9:.0f} GB, and "
+            f"this machine has {there / 1e9:.0f} GB. Keep the items with most users "
+            "(clean_interactions(min_item=...)), or use ItemKNN or IALS, whose memory "
+            "grows as the items do."
+        )
