@@ -18,6 +18,7 @@ _NAMES = {
     "PopularityRecommender": "dummy",
     "RandomRecommender": "dummy",
     "RecommenderPipeline": "pipeline",
+    "SVDppRegressor": "factorization",
     "UserKNN": "neighbors",
     "interactions_from_matrix": "interactions",
     "load": "persistence",

@@ -64,6 +64,10 @@ SETTINGS = {
         {"steps": [("ids", IdEncoder()), ("ease", EASE())]},
         {"steps": [("bias", BiasRegressor())]},
     ],
+    "SVDppRegressor": [
+        {"n_factors": 4},
+        {"n_factors": 2, "scale_regularization": 0.0, "implicit_regularization": 2.0},
+    ],
     "UserKNN": [{}, {"n_neighbors": 3, "similarity": "jaccard"}],
 }
 

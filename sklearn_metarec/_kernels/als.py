@@ -145,15 +145,15 @@ def solve_rows(
 ):  # fmt: skip
     """Solve rows lo to hi exactly; rows without pairs become zero.
 
-    `gram` is what all rows' systems have in common; `ridge[row] * penalized[f]` is
+    On entry `out` is what the right-hand sides have beside the pairs. `gram` is what all rows' systems have in common; `ridge[row] * penalized[f]` is
     added to entry f of their diagonals. `system` is a square scratch matrix.
     """
     n_factors = out.shape[1]
     for row in range(lo, hi):
         x = out[row]
-        x[:] = 0
         start, stop = indptr[row], indptr[row + 1]
         if start == stop:
+            x[:] = 0
             continue
         for i in range(n_factors):
             for j in range(i + 1):

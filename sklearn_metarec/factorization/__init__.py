@@ -2,5 +2,6 @@
 
 from sklearn_metarec.factorization._ials import IALS
 from sklearn_metarec.factorization._mf import MFRegressor
+from sklearn_metarec.factorization._svdpp import SVDppRegressor
 
-__all__ = ["IALS", "MFRegressor"]
+__all__ = ["IALS", "MFRegressor", "SVDppRegressor"]
