@@ -23,10 +23,12 @@ def _at(context: Any, builder: Any, array_type: Any, array: Any, offset: Any) ->
     return builder.bitcast(builder.gep(data, [offset]), vector.as_pointer())
 
 
-def _read(builder: Any, pointer: Any, vector: Any) -> Any:
+def _read(builder: Any, pointer: Any, vector: Any, constant: bool = False) -> Any:
     """Load eight entries, as entries of the type of `vector`."""
     element = pointer.type.pointee.element
     loaded = builder.load(pointer, align=4 if element == ir.FloatType() else 8)
+    if constant:
+        loaded.set_metadata("invariant.load", builder.module.add_metadata([]))
     if element == vector.element:
         return loaded
     return builder.fpext(loaded, vector)
@@ -85,6 +87,33 @@ def _load_all(context: Any, builder: Any, signature: Any, args: Any) -> list[Any
 def _write(builder: Any, value: Any, pointer: Any) -> None:
     single = value.type.element == ir.FloatType()
     builder.store(value, pointer, align=4 if single else 8)
+
+
+@intrinsic
+def add_four_outer(typingctx, line, offset, row, w0, v0, w1, v1, w2, v2, w3, v3):  # type: ignore[no-untyped-def]
+    """Add v0[row] * (w0 * v0) and so on to `line`, as `add_scaled` does."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        line_type, _, _, *pairs = signature.args
+        target = _at(context, builder, line_type, args[0], args[1])
+        vector = target.type.pointee
+        total = _read(builder, target, vector)
+        for n in range(0, len(pairs), 2):
+            array_type, array = pairs[n + 1], args[4 + n]
+            source = _at(context, builder, array_type, array, args[1])
+            weighted = builder.fmul(
+                _spread(builder, args[3 + n], vector),
+                _read(builder, source, vector, constant=True), flags=("fast",),
+            )
+            data = context.make_array(array_type)(context, builder, array).data
+            entry = builder.load(builder.gep(data, [args[2]]))
+            entry.set_metadata("invariant.load", builder.module.add_metadata([]))
+            product = builder.fmul(weighted, _spread(builder, entry, vector), flags=("fast",))
+            total = builder.fadd(total, product, flags=("fast",))
+        _write(builder, total, target)
+        return context.get_dummy_value()
+
+    return types.void(line, types.intp, types.intp, w0, v0, w1, v1, w2, v2, w3, v3), generate
 
 
 @intrinsic

@@ -14,6 +14,7 @@ import numpy as np
 from sklearn_metarec._kernels._jit import jit
 from sklearn_metarec._kernels._simd import (
     LANES,
+    add_four_outer,
     add_four_scaled,
     add_scaled,
     multiply,
@@ -145,6 +146,13 @@ def improve_rows(
             )  # fmt: skip
 
 
+@_fast
+def weigh_targets(lo, hi, indptr, indices, weights, values, offsets, out):
+    """Write w (value - offset) of each pair of rows lo to hi, w being its weight."""
+    for t in range(np.uint64(indptr[lo]), np.uint64(indptr[hi])):
+        out[t] = weights[t] * (values[t] - offsets[np.uint32(indices[t])])
+
+
 def scratch_systems(n_factors, dtype):
     """Return what :func:`solve_rows` works in, for one thread."""
     square = (n_factors, n_factors)
@@ -209,8 +217,7 @@ def _add_pairs(vectors, indices, weights, targets, start, stop, system, x):
         for o in range(0, whole, LANES):
             add_four_scaled(x, o, t0, v0, t1, v1, t2, v2, t3, v3)
             for i in range(o, n_factors):
-                a0, a1, a2, a3 = w0 * v0[i], w1 * v1[i], w2 * v2[i], w3 * v3[i]
-                add_four_scaled(system[i], o, a0, v0, a1, v1, a2, v2, a3, v3)
+                add_four_outer(system[i], o, i, w0, v0, w1, v1, w2, v2, w3, v3)
         for i in range(whole, n_factors):
             x[i] += t0 * v0[i] + t1 * v1[i] + t2 * v2[i] + t3 * v3[i]
             a0, a1, a2, a3 = w0 * v0[i], w1 * v1[i], w2 * v2[i], w3 * v3[i]

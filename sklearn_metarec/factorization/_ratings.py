@@ -7,7 +7,7 @@ from numbers import Integral, Real
 import numpy as np
 
 from sklearn_metarec._iterating import epochs
-from sklearn_metarec._kernels import als
+from sklearn_metarec._kernels import als, csr
 from sklearn_metarec._scoring import FactorScorer
 from sklearn_metarec.factorization._vectors import (
     FactorMixin,
@@ -27,6 +27,7 @@ _MOMENTUM = 0.8
 _UPDATE_SWEEPS = 3
 _INITIAL_STD = 0.1
 _ROWS_PER_TASK = 128
+_MANY_ROWS = 4096
 
 CONSTRAINTS = {
     "n_factors": [Interval(Integral, 1, None, closed="left")],
@@ -57,11 +58,14 @@ class RatingFactorMixin(FactorMixin):
         self._learn(history, users, items, min(_UPDATE_SWEEPS, self.max_iter))
 
     def _start(self, history):
-        std = _INITIAL_STD * np.sqrt(_scale(history))
+        self.global_mean_ = float(_mean(history.matrix.data, history))
+        above = history.matrix.data - self.global_mean_
+        # 1 where the ratings are all the same.
+        self._scale = float(np.sqrt(_mean(above**2, history))) or 1.0
+        std = _INITIAL_STD * np.sqrt(self._scale)
         return [join(0.0, side) for side in self._random_factors(history, std)]
 
     def _learn(self, history, users, items, n_sweeps):
-        self.global_mean_, self._scale = _mean(history), _scale(history)
         by_user = self._side(history)
         by_item = by_user.transpose()
 
@@ -119,13 +123,17 @@ class RatingFactorMixin(FactorMixin):
         moving[:] = 0
         if drawn_to is not None:
             moving[:, 1:] = ridge[:, None] * drawn_to
-        offsets = np.ascontiguousarray(fixed[:, 0])
-        targets = ratings.weights * (ratings.above - offsets[ratings.cols])
+        targets = np.empty_like(ratings.above)
+        pairs = (ratings.indptr, ratings.cols, ratings.weights)
         map_ranges(
-            als.solve_rows, len(moving), ratings.indptr, ratings.cols, ratings.weights,
-            targets, join(1.0, fixed[:, 1:]), bias, ridge, factors, moving,
-            n_jobs=self.n_jobs, chunk=_ROWS_PER_TASK,
-            states=lambda: (np.empty((n, n)),),
+            als.weigh_targets, len(moving), *pairs, ratings.above,
+            np.ascontiguousarray(fixed[:, 0]), targets, n_jobs=self.n_jobs,
+            chunk=_MANY_ROWS,
+        )  # fmt: skip
+        map_ranges(
+            als.solve_rows, len(moving), *pairs, targets, join(1.0, fixed[:, 1:]), bias,
+            ridge, factors, moving, n_jobs=self.n_jobs, chunk=_ROWS_PER_TASK,
+            states=lambda: als.scratch_systems(n, np.float64),
         )  # fmt: skip
 
     def _user_vectors(self):
@@ -177,19 +185,21 @@ class Ratings:
 
     def transpose(self):
         """Return the ratings by column."""
-        above, weights = (
-            transpose_csr(make_csr(self.indptr, self.cols, data, self.shape))
-            for data in (self.above, self.weights)
-        )
-        shape = self.shape[::-1]
-        indptr, indices, data = compressed_parts(above)
-        return Ratings(indptr, indices, data, weights.data, shape)
+        indptr, indices, above = compressed_parts(self._transposed(self.above))
+        weights = self.weights
+        if (weights != weights[0]).any():
+            weights = self._transposed(weights).data
+        return Ratings(indptr, indices, above, weights, self.shape[::-1])
+
+    def _transposed(self, data):
+        return transpose_csr(make_csr(self.indptr, self.cols, data, self.shape))
 
     @cached_property
     def counts(self):
         """The sum of the weights of each row."""
-        rows = np.repeat(np.arange(self.shape[0]), np.diff(self.indptr))
-        return np.bincount(rows, weights=self.weights, minlength=self.shape[0])
+        counts = np.empty(self.shape[0])
+        csr.sum_rows(self.indptr, self.weights, counts)
+        return counts
 
 
 def join(biases, factors):
@@ -199,11 +209,6 @@ def join(biases, factors):
     return joined
 
 
-def _mean(history):
-    return float(np.average(history.matrix.data, weights=history.weights))
-
-
-def _scale(history):
-    """Return the standard deviation of the ratings; 1 where they are all the same."""
-    above = history.matrix.data - _mean(history)
-    return float(np.sqrt(np.average(above**2, weights=history.weights))) or 1.0
+def _mean(values, history):
+    # Not by BLAS: waking its threads takes longer than the sum.
+    return (values * history.weights).sum() / history.weights.sum()
