@@ -18,13 +18,17 @@ class MFRegressor(RatingFactorMixin, BaseRatingRecommender):
     of their unit. Bias and factors of a user, then of an item, are solved for
     together, exactly.
 
+    A sweep solves for all items, then for all users. The items are solved for not where
+    the users are, but where they are heading: four fifths of their last step ahead.
+    Alternations creep, and seven sweeps of this do what ten do without it.
+
     The user factors are the exact solution given the items'. So new users are folded
     in exactly, with `history=` a known user is treated like a new one, and `explain`
     divides a rating exactly among the user's items. An unknown user is predicted as
     mu + b_i, an unknown item as mu + b_u.
 
     `partial_fit` is warm, not exact: it starts from the factors so far and does three
-    sweeps over the stored and the new ratings, about a third of what a fit costs.
+    sweeps over the stored and the new ratings, about half of what a fit costs.
 
     Parameters
     ----------
@@ -39,7 +43,7 @@ class MFRegressor(RatingFactorMixin, BaseRatingRecommender):
     bias_regularization : float, default=2.0
         In ratings: a user with that many is drawn half-way to the mean.
     max_iter : int, default=7
-        Sweeps over users and items.
+        Sweeps over items and users.
     random_state : int, RandomState or None, default=None
         Draws the first factors.
     n_jobs : int, default=None

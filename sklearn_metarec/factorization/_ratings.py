@@ -26,8 +26,9 @@ _EXTRA_RATINGS = 10
 _MOMENTUM = 0.8
 _UPDATE_SWEEPS = 3
 _INITIAL_STD = 0.1
+# What a thread is given at least: with less to do it would take longer to start.
 _ROWS_PER_TASK = 128
-_MANY_ROWS = 4096
+_PRODUCTS_PER_TASK = 12_000_000
 
 CONSTRAINTS = {
     "n_factors": [Interval(Integral, 1, None, closed="left")],
@@ -95,7 +96,7 @@ class RatingFactorMixin(FactorMixin):
 
     def _drawn_to(self, ratings):
         """Return the factors to which the penalty draws users of these ratings."""
-        return None
+        return
 
     def _side(self, history):
         indptr, cols, ratings = compressed_parts(history.matrix)
@@ -123,16 +124,17 @@ class RatingFactorMixin(FactorMixin):
         moving[:] = 0
         if drawn_to is not None:
             moving[:, 1:] = ridge[:, None] * drawn_to
+        chunk = _rows_per_task(len(moving), len(ratings.cols) * n * n)
         targets = np.empty_like(ratings.above)
         pairs = (ratings.indptr, ratings.cols, ratings.weights)
         map_ranges(
             als.weigh_targets, len(moving), *pairs, ratings.above,
             np.ascontiguousarray(fixed[:, 0]), targets, n_jobs=self.n_jobs,
-            chunk=_MANY_ROWS,
+            chunk=chunk,
         )  # fmt: skip
         map_ranges(
             als.solve_rows, len(moving), *pairs, targets, join(1.0, fixed[:, 1:]), bias,
-            ridge, factors, moving, n_jobs=self.n_jobs, chunk=_ROWS_PER_TASK,
+            ridge, factors, moving, n_jobs=self.n_jobs, chunk=chunk,
             states=lambda: als.scratch_systems(n, np.float64),
         )  # fmt: skip
 
@@ -162,7 +164,12 @@ class RatingFactorMixin(FactorMixin):
         vectors = join(1.0, self.item_factors_[ratings.cols])
         above = ratings.above - self.item_biases_[ratings.cols]
         baseline = self.global_mean_ + self.item_biases_[col]
-        return baseline, ratings.cols, ratings.weights * (vectors @ effects) * above, True
+        return (
+            baseline,
+            ratings.cols,
+            ratings.weights * (vectors @ effects) * above,
+            True,
+        )
 
     def _effects(self, ratings, col):
         """Return what a unit of each entry of one user's right-hand side adds."""
@@ -207,6 +214,11 @@ def join(biases, factors):
     joined = np.empty((factors.shape[0], factors.shape[1] + 1))
     joined[:, 0], joined[:, 1:] = biases, factors
     return joined
+
+
+def _rows_per_task(n_rows, n_products):
+    share = min(1.0, _PRODUCTS_PER_TASK / max(n_products, 1))
+    return max(_ROWS_PER_TASK, int(np.ceil(share * n_rows)))
 
 
 def _mean(values, history):
