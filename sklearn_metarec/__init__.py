@@ -22,6 +22,7 @@ _NAMES = {
     "RandomRecommender": "dummy",
     "RecommenderPipeline": "pipeline",
     "SLIM": "linear_model",
+    "SVDppRegressor": "factorization",
     "UserKNN": "neighbors",
     "interactions_from_matrix": "interactions",
     "load": "persistence",

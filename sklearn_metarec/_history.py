@@ -80,6 +80,8 @@ class History:
         if rating:
             weight = np.ones(len(rows)) if sample_weight is None else sample_weight
             totals = pair_matrix(rows, cols, y * weight, shape)
+            if sample_weight is None and totals.nnz == len(rows):  # no pair twice
+                return cls(users, items, totals, weight)
             weights = pair_matrix(rows, cols, weight, shape).data
             return cls(users, items, _means(totals, weights), weights)
         strength = np.ones(len(rows), dtype=np.float32)

@@ -70,6 +70,10 @@ SETTINGS = {
         {"regularization": 5.0, "l1_regularization": 0.1, "weighting": "bm25"},
         {"regularization": 5.0, "positive": False, "weighting": None},
     ],
+    "SVDppRegressor": [
+        {"n_factors": 4},
+        {"n_factors": 2, "scale_regularization": 0.0, "implicit_regularization": 2.0},
+    ],
     "UserKNN": [{}, {"n_neighbors": 3, "similarity": "jaccard"}],
 }
 

@@ -12,6 +12,14 @@ all rows, and t_k = 1 + w_k (Hu et al. 2008, equations 4 and 5).
 import numpy as np
 
 from sklearn_metarec._kernels._jit import jit
+from sklearn_metarec._kernels._simd import (
+    LANES,
+    add_four_outer,
+    add_four_scaled,
+    add_scaled,
+    multiply,
+    subtract_product,
+)
 
 # A row whose residual is at most this part of (G + ridge I) x has converged: beyond it
 # single precision has nothing to add. Squared, as the residuals are.
@@ -138,82 +146,118 @@ def improve_rows(
             )  # fmt: skip
 
 
-@jit(fastmath=True)
+@_fast
+def weigh_targets(lo, hi, indptr, indices, weights, values, offsets, out):
+    """Write w (value - offset) of each pair of rows lo to hi, w being its weight."""
+    for t in range(np.uint64(indptr[lo]), np.uint64(indptr[hi])):
+        out[t] = weights[t] * (values[t] - offsets[np.uint32(indices[t])])
+
+
+def scratch_systems(n_factors, dtype):
+    """Return what :func:`solve_rows` works in, for one thread."""
+    square = (n_factors, n_factors)
+    return (
+        np.empty(square, dtype=dtype),
+        np.empty((*square, LANES), dtype=dtype),
+        np.empty((n_factors, LANES), dtype=dtype),
+    )
+
+
+@_fast
 def solve_rows(
-    lo, hi, system, indptr, indices, weights, targets, vectors, gram, ridge, penalized,
-    out,
+    lo, hi, system, systems, sides, indptr, indices, weights, targets, vectors, gram,
+    ridge, penalized, out,
 ):  # fmt: skip
     """Solve rows lo to hi exactly; rows without pairs become zero.
 
-    `gram` is what all rows' systems have in common; `ridge[row] * penalized[f]` is
-    added to entry f of their diagonals. `system` is a square scratch matrix.
+    On entry `out` is what the right-hand sides have beside the pairs. `gram` is what
+    all rows' systems have in common; `ridge[row] * penalized[f]` is added to entry f of
+    their diagonals.
     """
     n_factors = out.shape[1]
-    for row in range(lo, hi):
-        x = out[row]
-        x[:] = 0
-        start, stop = indptr[row], indptr[row + 1]
-        if start == stop:
-            continue
-        for i in range(n_factors):
-            for j in range(i + 1):
-                system[i, j] = gram[i, j]
-            system[i, i] += ridge[row] * penalized[i]
-        _add_pairs(vectors, indices, weights, targets, start, stop, system, x)
-        _solve(system, x)
+    # Eight rows are solved at a time, since one is a chain of divisions.
+    for first in range(lo, hi, LANES):
+        for lane in range(LANES):
+            row = min(first + lane, hi - 1)
+            if first + lane < hi:
+                for i in range(n_factors):
+                    for j in range(i + 1):
+                        system[i, j] = gram[i, j]
+                    system[i, i] += ridge[row] * penalized[i]
+                _add_pairs(
+                    vectors, indices, weights, targets, indptr[row], indptr[row + 1],
+                    system, out[row],
+                )  # fmt: skip
+            for i in range(n_factors):
+                sides[i, lane] = out[row, i]
+                for j in range(i + 1):
+                    systems[i, j, lane] = system[i, j]
+        _solve(systems, sides)
+        for row in range(first, min(first + LANES, hi)):
+            for i in range(n_factors):
+                there = indptr[row] < indptr[row + 1]
+                out[row, i] = sides[i, row - first] if there else 0
 
 
-@jit(fastmath=True)
+@_inlined
 def _add_pairs(vectors, indices, weights, targets, start, stop, system, x):
-    """Add a row's pairs to the lower triangle of its system and to its target."""
+    """Add a row's pairs to the lower triangle of its system and to its target.
+
+    Eight columns at a time, which also writes some entries above the diagonal, and the
+    last columns, if fewer, one by one.
+    """
     n_factors = len(x)
+    whole = n_factors - n_factors % LANES
     last = stop - (stop - start) % 4  # four at a time, as in `_add_rows`
     for t in range(start, last, 4):
         v0, v1 = vectors[np.uint32(indices[t])], vectors[np.uint32(indices[t + 1])]
         v2, v3 = vectors[np.uint32(indices[t + 2])], vectors[np.uint32(indices[t + 3])]
         w0, w1, w2, w3 = weights[t], weights[t + 1], weights[t + 2], weights[t + 3]
         t0, t1, t2, t3 = targets[t], targets[t + 1], targets[t + 2], targets[t + 3]
-        for i in range(n_factors):
+        for o in range(0, whole, LANES):
+            add_four_scaled(x, o, t0, v0, t1, v1, t2, v2, t3, v3)
+            for i in range(o, n_factors):
+                add_four_outer(system[i], o, i, w0, v0, w1, v1, w2, v2, w3, v3)
+        for i in range(whole, n_factors):
             x[i] += t0 * v0[i] + t1 * v1[i] + t2 * v2[i] + t3 * v3[i]
             a0, a1, a2, a3 = w0 * v0[i], w1 * v1[i], w2 * v2[i], w3 * v3[i]
             line = system[i]
-            for j in range(i + 1):
+            for j in range(whole, i + 1):
                 line[j] += a0 * v0[j] + a1 * v1[j] + a2 * v2[j] + a3 * v3[j]
     for t in range(last, stop):
         v0 = vectors[np.uint32(indices[t])]
-        for i in range(n_factors):
+        for o in range(0, whole, LANES):
+            add_scaled(x, o, targets[t], v0)
+            for i in range(o, n_factors):
+                add_scaled(system[i], o, weights[t] * v0[i], v0)
+        for i in range(whole, n_factors):
             x[i] += targets[t] * v0[i]
             a0 = weights[t] * v0[i]
             line = system[i]
-            for j in range(i + 1):
+            for j in range(whole, i + 1):
                 line[j] += a0 * v0[j]
 
 
-@jit(fastmath=True)
-def _solve(system, x):
-    """Replace the right-hand side `x` by the solution; the system is overwritten.
+@_inlined
+def _solve(systems, sides):
+    """Replace eight right-hand sides by the solutions; the systems are overwritten.
 
-    By Cholesky's decomposition of the lower triangle, row by row, so that the inner
-    loops run along contiguous memory.
+    By Gaussian elimination, which needs no pivoting, since the systems are positive
+    definite. Only their lower triangles are read; the upper ones become the factors.
     """
-    for i in range(len(x)):
-        row = system[i]
-        for j in range(i):
-            other = system[j]
-            total = row[j]
-            for k in range(j):
-                total -= row[k] * other[k]
-            row[j] = total * other[j]
-        total = row[i]
-        value = x[i]
-        for k in range(i):
-            total -= row[k] * row[k]
-            value -= row[k] * x[k]
-        # What is kept on the diagonal is the inverse, since all else divides by it.
-        row[i] = 1 / np.sqrt(total)
-        x[i] = value * row[i]
-    for i in range(len(x) - 1, -1, -1):
-        row = system[i]
-        x[i] *= row[i]
-        for k in range(i):
-            x[k] -= row[k] * x[i]
+    n_factors = len(sides)
+    for k in range(n_factors):
+        inverse = systems[k, k]
+        for lane in range(LANES):
+            inverse[lane] = 1 / inverse[lane]
+        for i in range(k + 1, n_factors):
+            multiply(systems[k, i], systems[i, k], inverse)
+        for i in range(k + 1, n_factors):
+            factor = systems[k, i]
+            subtract_product(sides[i], factor, sides[k])
+            for j in range(k + 1, i + 1):
+                subtract_product(systems[i, j], factor, systems[j, k])
+    for k in range(n_factors - 1, -1, -1):
+        multiply(sides[k], sides[k], systems[k, k])
+        for i in range(k + 1, n_factors):
+            subtract_product(sides[k], systems[k, i], sides[i])

@@ -46,6 +46,16 @@ def transpose(indptr, indices, values, out_indptr, out_indices, out_values):
 
 
 @jit
+def sum_rows(indptr, values, out):
+    """Write the sum of each row's values."""
+    for row in range(len(out)):
+        total = 0.0
+        for t in range(np.uint64(indptr[row]), np.uint64(indptr[row + 1])):
+            total += values[t]
+        out[row] = total
+
+
+@jit
 def merge_duplicates(indptr, indices, values):
     """Add up neighbouring equal indices of a row in place; return the entries left."""
     written = 0
