@@ -9,6 +9,7 @@ __version__ = "0.1.0"
 
 # Every public name and the module that defines it.
 _NAMES = {
+    "BPR": "factorization",
     "BiasRegressor": "linear_model",
     "EASE": "linear_model",
     "IALS": "factorization",
@@ -19,6 +20,7 @@ _NAMES = {
     "RandomRecommender": "dummy",
     "RecommenderPipeline": "pipeline",
     "UserKNN": "neighbors",
+    "WARP": "factorization",
     "interactions_from_matrix": "interactions",
     "load": "persistence",
     "make_recommender_pipeline": "pipeline",

@@ -1,6 +1,8 @@
 """Models that give every user and every item a vector."""
 
+from sklearn_metarec.factorization._bpr import BPR
 from sklearn_metarec.factorization._ials import IALS
 from sklearn_metarec.factorization._mf import MFRegressor
+from sklearn_metarec.factorization._warp import WARP
 
-__all__ = ["IALS", "MFRegressor"]
+__all__ = ["BPR", "IALS", "WARP", "MFRegressor"]
