@@ -178,6 +178,24 @@ def ease_fit(size):
     )  # fmt: skip
 
 
+def bpr_fit(size):
+    """Race BPR with the same loss, sampling, rate, penalty and number of epochs."""
+    options = {
+        "n_factors": 64, "learning_rate": 0.05, "regularization": 0.01, "max_iter": 50
+    }  # fmt: skip
+    plain = {
+        "sampling": "uniform", "optimizer": "sgd", "bias_regularization": 0.01,
+    }  # fmt: skip
+    peers = {
+        "implicit BPR": Peer("implicit", "implicit_bpr_fit", options, "2, 2.7"),
+        "skrecsys BPR": Peer("skrecsys", "skrecsys_bpr_fit", options, "4, 6"),
+    }
+    yield Race(
+        "BPR.fit, 64 factors, 50 epochs, one thread", [make_table(size)],
+        _our_models.bpr_fit, options | plain, peers, {"nDCG@10": _quality.ndcg},
+    )  # fmt: skip
+
+
 def mf_fit(size):
     """Race factors of ratings, on five random folds."""
     from sklearn.model_selection import KFold
@@ -203,6 +221,7 @@ def mf_fit(size):
 RACES = {
     "IALS": {"fit": als_fit, "recommend": als_recommend, "latency": als_latency},
     "ItemKNN": {"fit": knn_fit, "recommend": knn_recommend},
+    "BPR": {"fit": bpr_fit},
     "EASE": {"fit": ease_fit},
     "MFRegressor": {"fit": mf_fit},
 }
