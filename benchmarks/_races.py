@@ -179,21 +179,24 @@ def ease_fit(size):
 
 
 def bpr_fit(size):
-    """Race BPR with the same loss, sampling, rate, penalty and number of epochs."""
-    options = {
-        "n_factors": 64, "learning_rate": 0.05, "regularization": 0.01, "max_iter": 50
-    }  # fmt: skip
-    plain = {
-        "sampling": "uniform", "optimizer": "sgd", "bias_regularization": 0.01,
-    }  # fmt: skip
-    peers = {
-        "implicit BPR": Peer("implicit", "implicit_bpr_fit", options, "2, 2.7"),
-        "skrecsys BPR": Peer("skrecsys", "skrecsys_bpr_fit", options, "4, 6"),
-    }
-    yield Race(
-        "BPR.fit, 64 factors, 50 epochs, one thread", [make_table(size)],
-        _our_models.bpr_fit, options | plain, peers, {"nDCG@10": _quality.ndcg},
-    )  # fmt: skip
+    """Race BPR with the same loss, sampling, rate and penalty, few epochs and many."""
+    table = make_table(size)
+    for n_epochs in (10, 50):
+        options = {
+            "n_factors": 64, "learning_rate": 0.1, "regularization": 0.05,
+            "max_iter": n_epochs,
+        }  # fmt: skip
+        plain = {
+            "sampling": "uniform", "optimizer": "sgd", "bias_regularization": 0.05,
+        }  # fmt: skip
+        peers = {
+            "implicit BPR": Peer("implicit", "implicit_bpr_fit", options, "2, 2.7"),
+            "skrecsys BPR": Peer("skrecsys", "skrecsys_bpr_fit", options, "4, 6"),
+        }
+        yield Race(
+            f"BPR.fit, 64 factors, {n_epochs} epochs, one thread", [table],
+            _our_models.bpr_fit, options | plain, peers, {"nDCG@10": _quality.ndcg},
+        )  # fmt: skip
 
 
 def mf_fit(size):

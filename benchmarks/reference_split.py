@@ -18,7 +18,15 @@ import numpy as np
 import pandas as pd
 from _machine import describe
 
-from sklearn_metarec import EASE, IALS, ItemKNN, PopularityRecommender, UserKNN
+from sklearn_metarec import (
+    BPR,
+    EASE,
+    IALS,
+    WARP,
+    ItemKNN,
+    PopularityRecommender,
+    UserKNN,
+)
 from sklearn_metarec.interactions import encode_interactions
 from sklearn_metarec.model_selection import PerUserShuffleSplit, make_ranking_scorer
 
@@ -30,6 +38,8 @@ MODELS = {
     "EASE(500)": EASE(500.0),
     "EASE, default": EASE(),
     "IALS, default": IALS(random_state=0),
+    "BPR, default": BPR(random_state=0),
+    "WARP, default": WARP(random_state=0),
     "ItemKNN, default": ItemKNN(),
     "UserKNN, default": UserKNN(),
     "Popularity": PopularityRecommender(),
