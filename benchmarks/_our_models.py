@@ -4,7 +4,7 @@ import numpy as np
 from _contestant import Contestant
 from _peer_models import K, _errors, _stacked
 
-from sklearn_metarec import EASE, IALS, SLIM, ItemKNN, MFRegressor
+from sklearn_metarec import BPR, EASE, IALS, SLIM, ItemKNN, MFRegressor
 
 
 def als_fit(table, **options):
@@ -43,6 +43,16 @@ def als_one(table, asked, **options):
         return [model.recommend([user], k=K)[0][0] for user in users]
 
     return Contestant(recommend, _stacked)
+
+
+def bpr_fit(table, **options):
+    """Fit BPR on one thread; plain sampling and rates are what the peers have."""
+
+    def fit():
+        model = BPR(random_state=0, n_jobs=1, **options)
+        return model.fit(table.X)
+
+    return Contestant(fit, lambda model: _lists(table, model))
 
 
 def _lists(table, model):

@@ -120,6 +120,29 @@ def implicit_knn_recommend(table, n_neighbors):
     return Contestant(_one_blas_thread(recommend), outcome)
 
 
+def implicit_bpr_fit(table, **options):
+    """Fit implicit's BPR, on one thread and with a seed: so it is reproducible."""
+    from implicit.bpr import BayesianPersonalizedRanking
+
+    matrix = table.matrix()
+
+    def fit():
+        model = BayesianPersonalizedRanking(
+            factors=options["n_factors"], iterations=options["max_iter"],
+            learning_rate=options["learning_rate"],
+            regularization=options["regularization"], num_threads=1, random_state=0,
+            use_gpu=False,
+        )  # fmt: skip
+        model.fit(matrix, show_progress=False)
+        return model
+
+    def outcome(model):
+        # The biases are a column of the items' factors.
+        return {"users": model.user_factors, "items": model.item_factors}
+
+    return Contestant(_one_blas_thread(fit), outcome)
+
+
 # ---------------------------------------------------------------------------- skrecsys
 
 
@@ -225,6 +248,17 @@ def skrecsys_slim_fit(table, regularization, l1_regularization):
         return {"weights": weights}
 
     return Contestant(lambda: SLIMElasticNet(**options).fit(table.X), outcome)
+
+
+def skrecsys_bpr_fit(table, **options):
+    """Fit skrecsys' BPR on one thread, where it is reproducible."""
+    from skrecsys.recommendation import BayesianPersonalizedRanking
+
+    def fit():
+        model = BayesianPersonalizedRanking(random_state=0, n_jobs=1, **options)
+        return model.fit(table.X)
+
+    return Contestant(fit, lambda model: _skrecsys_lists(table, model))
 
 
 # ------------------------------------------------------------------------------ cmfrec

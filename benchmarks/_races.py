@@ -198,6 +198,27 @@ def slim_fit(size):
         )  # fmt: skip
 
 
+def bpr_fit(size):
+    """Race BPR with the same loss, sampling, rate and penalty, few epochs and many."""
+    table = make_table(size)
+    for n_epochs in (10, 50):
+        options = {
+            "n_factors": 64, "learning_rate": 0.1, "regularization": 0.05,
+            "max_iter": n_epochs,
+        }  # fmt: skip
+        plain = {
+            "sampling": "uniform", "optimizer": "sgd", "bias_regularization": 0.05,
+        }  # fmt: skip
+        peers = {
+            "implicit BPR": Peer("implicit", "implicit_bpr_fit", options, "2, 2.7"),
+            "skrecsys BPR": Peer("skrecsys", "skrecsys_bpr_fit", options, "4, 6"),
+        }
+        yield Race(
+            f"BPR.fit, 64 factors, {n_epochs} epochs, one thread", [table],
+            _our_models.bpr_fit, options | plain, peers, {"nDCG@10": _quality.ndcg},
+        )  # fmt: skip
+
+
 def mf_fit(size):
     """Race factors of ratings, on five random folds."""
     from sklearn.model_selection import KFold
@@ -223,6 +244,7 @@ def mf_fit(size):
 RACES = {
     "IALS": {"fit": als_fit, "recommend": als_recommend, "latency": als_latency},
     "ItemKNN": {"fit": knn_fit, "recommend": knn_recommend},
+    "BPR": {"fit": bpr_fit},
     "EASE": {"fit": ease_fit},
     "SLIM": {"fit": slim_fit},
     "MFRegressor": {"fit": mf_fit},

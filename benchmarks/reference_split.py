@@ -19,9 +19,11 @@ import pandas as pd
 from _machine import describe
 
 from sklearn_metarec import (
+    BPR,
     EASE,
     IALS,
     SLIM,
+    WARP,
     ItemKNN,
     PopularityRecommender,
     PureSVD,
@@ -40,6 +42,8 @@ MODELS = {
     "SLIM, default": SLIM(),
     "IALS, default": IALS(random_state=0),
     "PureSVD, default": PureSVD(random_state=0),
+    "BPR, default": BPR(random_state=0),
+    "WARP, default": WARP(random_state=0),
     "ItemKNN, default": ItemKNN(),
     "UserKNN, default": UserKNN(),
     "Popularity": PopularityRecommender(),

@@ -9,6 +9,7 @@ __version__ = "0.1.0"
 
 # Every public name and the module that defines it.
 _NAMES = {
+    "BPR": "factorization",
     "BiasRegressor": "linear_model",
     "ContentRanker": "linear_model",
     "ContentRegressor": "linear_model",
@@ -24,6 +25,7 @@ _NAMES = {
     "SLIM": "linear_model",
     "SVDppRegressor": "factorization",
     "UserKNN": "neighbors",
+    "WARP": "factorization",
     "interactions_from_matrix": "interactions",
     "load": "persistence",
     "make_recommender_pipeline": "pipeline",

@@ -37,6 +37,10 @@ from sklearn_metarec.utils import all_estimators
 # Settings to check beside the defaults, and what a class cannot be made without. One
 # that is not named here is checked with its defaults.
 SETTINGS = {
+    "BPR": [
+        {"n_factors": 4},
+        {"n_factors": 3, "sampling": "uniform", "optimizer": "sgd", "weighting": None},
+    ],
     "BiasRegressor": [{}, {"user_regularization": 0.5, "tol": 0.0}],
     "EASE": [{}, {"regularization": 5.0, "weighting": "bm25"}, {"weighting": None}],
     "IALS": [
@@ -74,6 +78,7 @@ SETTINGS = {
         {"n_factors": 4},
         {"n_factors": 2, "scale_regularization": 0.0, "implicit_regularization": 2.0},
     ],
+    "WARP": [{"n_factors": 4}, {"n_factors": 3, "weighting": "log", "max_iter": 20}],
     "UserKNN": [{}, {"n_neighbors": 3, "similarity": "jaccard"}],
 }
 

@@ -16,12 +16,8 @@ from typing import NamedTuple
 import numpy as np
 
 from sklearn_metarec._kernels._jit import jit
+from sklearn_metarec._kernels.splitmix import STEP, mix, stream, uniform
 
-# SplitMix64 (Steele, Lea and Flood 2014): a counter and a hash of it. The stream of a
-# user starts at a hash of the seed and the user.
-_STEP = np.uint64(0x9E3779B97F4A7C15)
-_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
-_MIX_2 = np.uint64(0x94D049BB133111EB)
 _NO_CAP = np.float32(np.inf)
 # Two passes of this many bits sort times of up to 26 bits: a year has 25 bits of
 # seconds. 8,192 write positions stay in the first-level cache.
@@ -30,26 +26,6 @@ _N_DIGITS = 1 << _DIGIT_BITS
 
 # Lower bounds of log(u), u in (0, 1), by its first ten bits.
 _LOGS = np.log(np.maximum(np.arange(1024), 1e-9) / 1024).astype(np.float32)
-
-
-@jit
-def _hash(state):
-    z = (state ^ (state >> np.uint64(30))) * _MIX_1
-    z = (z ^ (z >> np.uint64(27))) * _MIX_2
-    return z ^ (z >> np.uint64(31))
-
-
-@jit
-def _stream(seed, user):
-    return _hash(seed ^ _hash(np.uint64(user) + _STEP))
-
-
-@jit
-def _uniform(state):
-    """Return the next state and a number in (0, 1), ends excluded."""
-    state += _STEP
-    bits = _hash(state) >> np.uint64(11)
-    return state, (np.float64(bits) + 0.5) * 2.0**-53
 
 
 @jit
@@ -62,10 +38,10 @@ def _sorted_times(state, span, times):
     sums = np.empty(len(times))
     total = 0.0
     for t in range(len(times)):
-        state, u = _uniform(state)
+        state, u = uniform(state)
         total -= np.log(u)
         sums[t] = total
-    state, u = _uniform(state)
+    state, u = uniform(state)
     scale = span / (total - np.log(u))
     for t in range(len(times)):
         times[t] = min(np.int64(sums[t] * scale), span - 1)
@@ -173,9 +149,9 @@ def _draw_by_rejection(
     for _ in range(len(ranking) + len(out)):
         if drawn == len(out):
             break
-        state += _STEP
-        item = ranking[_propose(_hash(state), demand)]
-        state, u = _uniform(state)
+        state += STEP
+        item = ranking[_propose(mix(state), demand)]
+        state, u = uniform(state)
         # Nearly all end at the first test, which spares them the exponential.
         excess = np.float64(_affinity(vector, factors[item], cap) - cap)
         if excess < _LOGS[np.uint64(u * len(_LOGS))] or u >= np.exp(excess):
@@ -233,7 +209,7 @@ def _draw_distinct(state, items, weights, n, out):
     next smallest second: the same law as drawing and removing.
     """
     for j in range(n):
-        state, u = _uniform(state)
+        state, u = uniform(state)
         weights[j] = -np.log(u) / weights[j]
     for root in range(n // 2 - 1, -1, -1):
         _sift_down(weights, items, root, n)
@@ -253,7 +229,7 @@ def _draw_repeated(state, items, weights, n, out):
     for j in range(1, n):
         weights[j] += weights[j - 1]
     for drawn in range(len(out)):
-        state, u = _uniform(state)
+        state, u = uniform(state)
         target = u * weights[n - 1]
         low = 0
         high = n - 1
@@ -310,7 +286,7 @@ def draw(
     vector = np.empty(taste.factors.shape[1], np.float32)
     for user in range(lo, hi):
         stop = indptr[user + 1]
-        state = _sorted_times(_stream(seed, user), span, out_times[indptr[user] : stop])
+        state = _sorted_times(stream(seed, user), span, out_times[indptr[user] : stop])
         start = indptr[user]
         while start < stop:
             period = _period(out_times[start], span, n_periods)
@@ -338,7 +314,7 @@ def rate(
     """
     vector = np.empty(taste.factors.shape[1], np.float32)
     for user in range(lo, hi):
-        state = _stream(seed, user)
+        state = stream(seed, user)
         turned = -1
         for t in range(indptr[user], indptr[user + 1]):
             period = _period(times[t], span, len(taste.angles))
@@ -346,8 +322,8 @@ def rate(
                 _turn(taste, user, period, vector)
                 turned = period
             # Box-Muller: one of its two normal numbers is enough.
-            state, u = _uniform(state)
-            state, v = _uniform(state)
+            state, u = uniform(state)
+            state, v = uniform(state)
             stars = noise * np.sqrt(-2.0 * np.log(u)) * np.cos(2.0 * np.pi * v)
             stars += _affinity(vector, taste.factors[items[t]], _NO_CAP)
             stars += user_level[user] + item_level[items[t]]

@@ -1,0 +1,288 @@
+"""Stochastic gradient descent on pairs of items, one that a user has and one not.
+
+An epoch visits the users in a random order, and of each user all pairs, once on average
+or in proportion to their weights. So the user's vector and the mark of what the user
+has stay in the cache, and the random access is to items alone. Those are drawn some
+visits ahead and fetched meanwhile.
+
+The step is the same for all losses: with a difference of scores
+d = x . (p - q) + b_i - b_j and the slope z of the loss there, x moves along z (p - q),
+p along z x, q against it, and the biases along z. A loss says which negative item it
+takes, and what z is. Every user draws from a stream of their own.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from sklearn_metarec._kernels._jit import jit
+from sklearn_metarec._kernels._prefetch import prefetch
+from sklearn_metarec._kernels.splitmix import below, stream, uniform
+
+# Visits that are drawn ahead.
+BATCH = 32
+_LINE = 16  # float32 in a cache line
+# Where a user has most of the catalogue, a negative may not be found in so many draws:
+# then the visit is left out.
+_TRIES = 16
+_NONE = np.uint32(0xFFFFFFFF)
+# No loss of a pair counts more than ten times that of a pair in its place.
+_MAX_WEIGHT = np.float32(10)
+
+_fast = jit(fastmath=True, error_model="numpy")
+_inlined = jit(fastmath=True, error_model="numpy", inline="always")
+
+
+class Pairs(NamedTuple):
+    """Compressed rows of what each user has, and how often to visit it (1 on average).
+
+    `streams` is the number of each row's random stream.
+    """
+
+    indptr: np.ndarray
+    cols: np.ndarray
+    visits: np.ndarray
+    streams: np.ndarray
+
+
+class Users(NamedTuple):
+    """Vectors, and for each the sum of mean squared gradients so far."""
+
+    vectors: np.ndarray
+    squares: np.ndarray
+
+
+class Items(NamedTuple):
+    """The same for items, with biases."""
+
+    vectors: np.ndarray
+    biases: np.ndarray
+    squares: np.ndarray
+    bias_squares: np.ndarray
+
+
+class Step(NamedTuple):
+    """How far to go: `rate`, over the root of the squares, which grow by `adapt` g^2.
+
+    All numbers are float32. With `adapt` 0 the squares stay 1, and the rates are plain.
+    With `moves_items` 0 only users move.
+    """
+
+    rate: np.float32
+    adapt: np.float32
+    regularization: np.float32
+    bias_regularization: np.float32
+    moves_items: np.uint8
+
+
+def scratch(n_items, n_candidates):
+    """Return what an epoch works in: marks of items, and draws."""
+    return (
+        np.zeros(n_items, dtype=np.uint8),
+        np.empty(BATCH, dtype=np.uint32),
+        np.empty((BATCH, n_candidates), dtype=np.uint32),
+    )
+
+
+@_fast
+def bpr_rows(lo, hi, has, cols, drawn, seed, order, pairs, users, items, step):
+    """Visit users order[lo:hi] with BPR's loss, log(1 + exp(-d)).
+
+    The negative is the candidate of the highest score among those drawn uniformly, as
+    many as `drawn` has columns. One candidate is BPR (Rendle et al. 2009); several are
+    dynamic negative sampling (Zhang et al. 2013).
+    """
+    for place in range(lo, hi):
+        row = np.uint64(order[place])
+        state = stream(seed, pairs.streams[row])
+        _mark(has, pairs, row, 1)
+        k, left = pairs.indptr[row], np.int64(0)
+        while True:
+            n, k, left, state = _fill(
+                has, cols, drawn, pairs, row, k, left, state, items
+            )
+            if n == 0:
+                break
+            for t in range(n):
+                i, j = cols[t], _hardest(users.vectors[row], drawn[t], items)
+                if j != _NONE:
+                    x, p, q = users.vectors[row], items.vectors[i], items.vectors[j]
+                    d, of_user, of_items = _compare(x, p, q)
+                    d += items.biases[i] - items.biases[j]
+                    z = np.float32(1) / (np.float32(1) + np.float32(math.exp(d)))
+                    _move(row, i, j, z, of_user, of_items, users, items, step)
+        _mark(has, pairs, row, 0)
+
+
+@_fast
+def warp_rows(
+    lo, hi, has, cols, drawn, seed, order, pairs, users, items, step, most, margin
+):
+    """Visit users order[lo:hi] with WARP's loss, L(rank) max(0, margin - d).
+
+    Negatives are drawn until one violates the margin, at most `most`: if it is the nth,
+    the rank is about the number of negatives over n (Weston et al. 2011), and L its
+    logarithm.
+    """
+    n_items = len(items.biases)
+    for place in range(lo, hi):
+        row = np.uint64(order[place])
+        state = stream(seed, pairs.streams[row])
+        _mark(has, pairs, row, 1)
+        k, left = pairs.indptr[row], np.int64(0)
+        n_negatives = n_items - (pairs.indptr[row + np.uint64(1)] - pairs.indptr[row])
+        while True:
+            n, k, left, state = _fill(
+                has, cols, drawn, pairs, row, k, left, state, items
+            )
+            if n == 0:
+                break
+            for t in range(n):
+                i, x = cols[t], users.vectors[row]
+                bound = _dot(x, items.vectors[i]) + items.biases[i] - margin
+                for trial in range(most):
+                    if trial < drawn.shape[1]:
+                        j = drawn[t, trial]
+                    else:
+                        state, j = _draw(state, has, n_items)
+                    if j == _NONE:
+                        break
+                    if _dot(x, items.vectors[j]) + items.biases[j] > bound:
+                        rank = max(n_negatives // (trial + 1), 1)
+                        z = min(np.float32(math.log(rank)), _MAX_WEIGHT)
+                        p, q = items.vectors[i], items.vectors[j]
+                        _, of_user, of_items = _compare(x, p, q)
+                        _move(row, i, j, z, of_user, of_items, users, items, step)
+                        break
+        _mark(has, pairs, row, 0)
+
+
+@_inlined
+def _mark(has, pairs, row, value):
+    for k in range(pairs.indptr[row], pairs.indptr[row + np.uint64(1)]):
+        has[pairs.cols[k]] = value
+
+
+@_inlined
+def _fill(has, cols, drawn, pairs, row, k, left, state, items):
+    """Plan the next visits of a row, and fetch the items.
+
+    `k` is the next pair, `left` how often the one before it is still to be visited.
+    Returns the number of visits, 0 at the end of the row, and where to go on.
+    """
+    stop = pairs.indptr[row + np.uint64(1)]
+    n_items, n_factors = items.vectors.shape
+    n = 0
+    while n < BATCH:
+        if left == 0:
+            if k == stop:
+                break
+            # Rounded at random, so that it is right on average.
+            left = np.int64(pairs.visits[k])
+            rest = pairs.visits[k] - left
+            if rest > 0:
+                state, u = uniform(state)
+                left += np.int64(u < rest)
+            k += 1
+            continue
+        i = pairs.cols[k - 1]
+        cols[n] = i
+        for f in range(0, n_factors, _LINE):
+            prefetch(items.vectors, i, np.uint64(f))
+        for c in range(drawn.shape[1]):
+            state, j = _draw(state, has, n_items)
+            drawn[n, c] = j
+            if j != _NONE:
+                for f in range(0, n_factors, _LINE):
+                    prefetch(items.vectors, j, np.uint64(f))
+        left -= 1
+        n += 1
+    return n, k, left, state
+
+
+@_inlined
+def _draw(state, has, n_items):
+    """Draw an item that the user has not, or _NONE."""
+    found = _NONE
+    for _ in range(_TRIES):
+        state, j = below(state, n_items)
+        if not has[j]:
+            found = np.uint32(j)
+            break
+    return state, found
+
+
+@_inlined
+def _hardest(x, candidates, items):
+    """Return the candidate of the highest score."""
+    best = candidates[0]
+    if len(candidates) > 1:
+        highest = np.float32(-3e38)
+        for c in range(len(candidates)):
+            j = candidates[c]
+            if j != _NONE:
+                score = _dot(x, items.vectors[j]) + items.biases[j]
+                if score > highest:
+                    best, highest = j, score
+    return best
+
+
+@_inlined
+def _dot(x, y):
+    total = np.float32(0)
+    for f in range(len(x)):
+        total += x[f] * y[f]
+    return total
+
+
+@_inlined
+def _compare(x, p, q):
+    """Return x . (p - q), and the mean squares of p - q and of x."""
+    d = of_user = of_items = np.float32(0)
+    for f in range(len(x)):
+        apart = p[f] - q[f]
+        d += x[f] * apart
+        of_user += apart * apart
+        of_items += x[f] * x[f]
+    n = np.float32(len(x))
+    return d, of_user / n, of_items / n
+
+
+@_inlined
+def _move(row, i, j, z, of_user, of_items, users, items, step):
+    """Take a step of slope `z` from a user's row and the items i and j."""
+    one = np.float32(1)
+    square = step.adapt * z * z
+    users.squares[row] += square * of_user
+    rate = step.rate / np.float32(math.sqrt(users.squares[row]))
+    keep = one - rate * step.regularization
+    rate *= z
+    x, p, q = users.vectors[row], items.vectors[i], items.vectors[j]
+    if not step.moves_items:
+        for f in range(len(x)):
+            x[f] = keep * x[f] + rate * (p[f] - q[f])
+        return
+    items.squares[i] += square * of_items
+    items.squares[j] += square * of_items
+    rate_i = step.rate / np.float32(math.sqrt(items.squares[i]))
+    rate_j = step.rate / np.float32(math.sqrt(items.squares[j]))
+    keep_i = one - rate_i * step.regularization
+    keep_j = one - rate_j * step.regularization
+    rate_i *= z
+    rate_j *= z
+    for f in range(len(x)):
+        xf, pf, qf = x[f], p[f], q[f]
+        x[f] = keep * xf + rate * (pf - qf)
+        p[f] = keep_i * pf + rate_i * xf
+        q[f] = keep_j * qf - rate_j * xf
+    _move_bias(i, z, square, items, step)
+    _move_bias(j, -z, square, items, step)
+
+
+@_inlined
+def _move_bias(i, z, square, items, step):
+    items.bias_squares[i] += square
+    rate = step.rate / np.float32(math.sqrt(items.bias_squares[i]))
+    bias = items.biases[i]
+    items.biases[i] = bias + rate * (z - step.bias_regularization * bias)
