@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 _NAMES = {
     "BiasRegressor": "linear_model",
     "EASE": "linear_model",
+    "FMRegressor": "factorization",
     "IALS": "factorization",
     "ItemKNN": "neighbors",
     "MFRegressor": "factorization",

@@ -111,7 +111,7 @@ class Chain:
         out = np.empty(len(codes))
         map_ranges(
             fm.predict, len(codes), codes, self.vectors, out,
-            chunk=_DATA_ROWS_PER_TASK, states=self._scratch(1), n_jobs=self.n_jobs,
+            chunk=_DATA_ROWS_PER_TASK, states=self._scratch(self._n), n_jobs=self.n_jobs,
         )  # fmt: skip
         return out
 
@@ -166,8 +166,8 @@ class Chain:
                 factors, self.vectors, first, M, R,
             )  # fmt: skip
 
-    def _scratch(self, *shapes):
-        shapes = [self._n if shape == 1 else shape for shape in shapes]
+    @staticmethod
+    def _scratch(*shapes):
         return lambda: tuple(np.empty(shape) for shape in shapes)
 
 
