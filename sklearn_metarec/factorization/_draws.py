@@ -60,7 +60,7 @@ class Draws:
     def attributes(self):
         """Return the attributes of an estimator that predicts by these draws."""
         draws, likelihood = self._draws, self._chain.likelihood
-        found = {}
+        found: dict[str, object] = {}
         for name in draws[0]:
             values = [draw[name] for draw in draws]
             if name == "_set_parameters":

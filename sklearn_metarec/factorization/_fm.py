@@ -133,6 +133,9 @@ class FMRegressor(FactorMixin, BaseRatingRecommender):
         "n_jobs": [Integral, None],
     }
 
+    # The chain saw the user's ratings, the parameters of a history did not make it.
+    _history_exact = False
+
     def __init__(
         self, n_factors=10, *, implicit="both", likelihood="gaussian", max_iter=300,
         burn_in=20, n_draws=200, random_state=None, n_jobs=None,

@@ -111,7 +111,8 @@ class Chain:
         out = np.empty(len(codes))
         map_ranges(
             fm.predict, len(codes), codes, self.vectors, out,
-            chunk=_DATA_ROWS_PER_TASK, states=self._scratch(self._n), n_jobs=self.n_jobs,
+            chunk=_DATA_ROWS_PER_TASK, states=self._scratch(self._n),
+            n_jobs=self.n_jobs,
         )  # fmt: skip
         return out
 
@@ -145,9 +146,11 @@ class Chain:
         )  # fmt: skip
         for group, matrix in enumerate(block.features, start=1):
             columns = matrix.indptr.astype(np.int64), matrix.indices, matrix.data
+            group_mean, group_precision = priors[group]
             self._draw_features(
-                columns, parameters[group], noise[group], *priors[group], first, M, R
-            )
+                columns, parameters[group], noise[group], group_mean, group_precision,
+                first, M, R,
+            )  # fmt: skip
         own = mean + R / precision + noise[0]
         self.vectors[first : first + block.n_rows] += own - parameters[0]
         parameters[0] = own
