@@ -1,0 +1,244 @@
+"""One sweep of the Gibbs sampler of a factorization machine in block structure.
+
+Every data row points at one row of each block (its user's, its item's, its day's). Row
+b of a block has a vector q = (w, v), and the prediction of a data row is a constant,
+plus the w of its blocks, plus the inner products v . v' over pairs of blocks.
+
+With the other blocks fixed and z = (1, sum of their v), the prediction is linear: it
+changes by d . z when q changes by d. So all that a block needs to know of the data are
+two moments of each of its rows (Rendle 2013, section 4),
+
+    M = sum_r a_r z_r z_r'   and   R = sum_r a_r e_r z_r,
+
+where e are the residuals and a the precisions of the data rows. `gather` collects them.
+A block row's q is the sum of parameters of its own and of x_j times those of its
+features j, all with normal priors. `integrate` takes the own ones out: what M and R are
+if these are not known. Then `factorize` and `sweep` draw the features' one after the
+other, each feature's w and v jointly.
+"""
+
+import numpy as np
+
+from sklearn_metarec._kernels._jit import jit
+
+_fast = jit(fastmath=True, error_model="numpy")
+_inlined = jit(fastmath=True, error_model="numpy", inline="always")
+
+
+@_inlined
+def _add_others(vectors, partners, t, z):
+    """Write (1, the sum of the partners' v) into z; return what they predict."""
+    n = len(z)
+    first = np.uint32(partners[t, 0])
+    total = vectors[first, 0]
+    for f in range(1, n):
+        z[f] = vectors[first, f]
+    for k in range(1, partners.shape[1]):
+        other = np.uint32(partners[t, k])
+        cross = vectors[other, 0]
+        for f in range(1, n):
+            cross += z[f] * vectors[other, f]
+            z[f] += vectors[other, f]
+        total += cross
+    z[0] = 1
+    return total
+
+
+@_fast
+def predict(lo, hi, z, codes, vectors, out):
+    """Write the predictions of the data rows lo to hi, without the constant."""
+    for t in range(lo, hi):
+        out[t] = _add_others(vectors, codes, t, z)
+
+
+@_fast
+def gather(
+    lo, hi, four, scaled, indptr, order, partners, target, weights, alpha, vectors,
+    mine, M, R,
+):  # fmt: skip
+    """Collect M and R of the block rows lo to hi.
+
+    `partners[t]` are the rows of the other blocks that meet in data row `order[t]`,
+    whose precision is alpha times its weight; `vectors[mine + b]` is the vector of
+    block row b. `four` and `scaled` are scratch.
+    """
+    n = vectors.shape[1]
+    for b in range(lo, hi):
+        q, m, r = vectors[mine + b], M[b], R[b]
+        for f in range(n):
+            r[f] = 0
+            for g in range(n):
+                m[f, g] = 0
+        start, stop = indptr[b], indptr[b + 1]
+        # Four data rows at a time: M is read and written once for four.
+        for t in range(start, stop, 4):
+            for k in range(4):
+                z, scaled_z = four[k], scaled[k]
+                if t + k < stop:
+                    row = np.uint32(order[t + k])
+                    e = target[row] - q[0] - _add_others(vectors, partners, t + k, z)
+                    for f in range(1, n):
+                        e -= q[f] * z[f]
+                    a = alpha * weights[row]
+                    for f in range(n):
+                        scaled_z[f] = a * z[f]
+                        r[f] += e * scaled_z[f]
+                else:
+                    for f in range(n):
+                        scaled_z[f] = 0
+            z0, z1, z2, z3 = four[0], four[1], four[2], four[3]
+            for f in range(n):
+                a0, a1, a2, a3 = scaled[0, f], scaled[1, f], scaled[2, f], scaled[3, f]
+                mf = m[f]
+                for g in range(n):
+                    mf[g] += a0 * z0[g] + a1 * z1[g] + a2 * z2[g] + a3 * z3[g]
+
+
+@_inlined
+def _cholesky(A):
+    """Replace the lower triangle of A by its Cholesky factor, its diagonal inverted."""
+    n = len(A)
+    for j in range(n):
+        aj = A[j]
+        for i in range(j):
+            ai = A[i]
+            total = aj[i]
+            for k in range(i):
+                total -= aj[k] * ai[k]
+            aj[i] = total * ai[i]
+        total = aj[j]
+        for k in range(j):
+            total -= aj[k] * aj[k]
+        aj[j] = 1 / np.sqrt(total)
+
+
+@_inlined
+def _solve_lower(A, x):
+    for j in range(len(A)):
+        total = x[j]
+        for k in range(j):
+            total -= A[j, k] * x[k]
+        x[j] = total * A[j, j]
+
+
+@_inlined
+def _solve_upper(A, x):
+    for j in range(len(A) - 1, -1, -1):
+        total = x[j] * A[j, j]
+        x[j] = total
+        for k in range(j):
+            x[k] -= A[j, k] * total
+
+
+@_fast
+def integrate(lo, hi, A, C, x, theta, noise, mean, precision, M, R):
+    """Turn M and R of the block rows lo to hi into those with `theta` integrated out.
+
+    With L = diag(precision), and m and C the mean and covariance of a row's theta
+    given the data, M becomes L - L C L and R becomes L (m - mean). `theta` is the
+    row's current value, of which R is the residual; `noise`, standard normal, becomes
+    a draw of N(0, C). Once the features are drawn, mean + R / precision + noise is a
+    draw of theta.
+    """
+    n = len(mean)
+    for b in range(lo, hi):
+        m, r, own = M[b], R[b], theta[b]
+        for f in range(n):
+            total = r[f] + precision[f] * mean[f]
+            for g in range(n):
+                total += m[f, g] * own[g]
+                A[f, g] = m[f, g]
+            x[f] = total
+            A[f, f] += precision[f]
+        _cholesky(A)
+        _solve_lower(A, x)
+        _solve_upper(A, x)
+        _solve_upper(A, noise[b])
+        for f in range(n):
+            r[f] = precision[f] * (x[f] - mean[f])
+        # The rows of C are the inverse of A's factor; M = L - L C' C L.
+        for f in range(n):
+            cf = C[f]
+            for g in range(n):
+                cf[g] = 0
+            cf[f] = 1
+            for k in range(f):
+                a = A[f, k]
+                ck = C[k]
+                for g in range(k + 1):
+                    cf[g] -= a * ck[g]
+            for g in range(f + 1):
+                cf[g] *= A[f, f]
+        for f in range(n):
+            mf = m[f]
+            for g in range(n):
+                mf[g] = 0
+            mf[f] = precision[f]
+        for k in range(n):
+            ck = C[k]
+            for g in range(n):
+                x[g] = precision[g] * ck[g]
+            for f in range(n):
+                mf, a = m[f], x[f]
+                for g in range(n):
+                    mf[g] -= a * x[g]
+
+
+@_fast
+def factorize(lo, hi, first, indptr, rows, values, precision, M, factors):
+    """Write the Cholesky factors of the features' precisions, lo to hi after `first`.
+
+    `indptr`, `rows` and `values` are the block's features, column by column.
+    """
+    n = len(precision)
+    for j in range(lo, hi):
+        A = factors[j]
+        for f in range(n):
+            for g in range(n):
+                A[f, g] = 0
+            A[f, f] = precision[f]
+        for t in range(indptr[first + j], indptr[first + j + 1]):
+            m, xx = M[np.uint32(rows[t])], values[t] * values[t]
+            for f in range(n):
+                af, mf = A[f], m[f]
+                for g in range(n):
+                    af[g] += xx * mf[g]
+        _cholesky(A)
+
+
+@_fast
+def sweep(
+    lo, hi, first, step, indptr, rows, values, theta, noise, mean, precision, factors,
+    vectors, mine, M, R,
+):  # fmt: skip
+    """Draw the parameters of the features lo to hi after `first`, one after the other.
+
+    `theta` are their current values, `noise` standard normal, `mean` and `precision`
+    those of their prior. R and the block's `vectors` are kept up to date.
+    """
+    n = len(mean)
+    for j in range(lo, hi):
+        A, current = factors[j], theta[first + j]
+        for f in range(n):
+            step[f] = precision[f] * (mean[f] - current[f])
+        start, stop = indptr[first + j], indptr[first + j + 1]
+        for t in range(start, stop):
+            r, x = R[np.uint32(rows[t])], values[t]
+            for f in range(n):
+                step[f] += x * r[f]
+        _solve_lower(A, step)
+        for f in range(n):
+            step[f] += noise[first + j, f]
+        _solve_upper(A, step)
+        for f in range(n):
+            current[f] += step[f]
+        for t in range(start, stop):
+            b, x = np.uint32(rows[t]), values[t]
+            m, r, q = M[b], R[b], vectors[mine + b]
+            for f in range(n):
+                q[f] += x * step[f]
+            for f in range(n):
+                mf, a = m[f], x * step[f]
+                # M is symmetric: its row f serves as its column f.
+                for g in range(n):
+                    r[g] -= a * mf[g]

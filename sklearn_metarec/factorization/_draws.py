@@ -1,0 +1,174 @@
+"""The draws of a factorization machine that predictions average over."""
+
+import numpy as np
+
+from sklearn_metarec._kernels import fm, probit
+from sklearn_metarec.factorization._probit import OrderedProbit
+from sklearn_metarec.interactions import compressed_parts
+from sklearn_metarec.utils._parallel import map_ranges
+
+_ROWS_PER_TASK = 64
+# How often the expected latent variables of new ordered ratings, and the user's
+# parameters given these, are found in turn.
+_LATENT_ROUNDS = 8
+
+
+class Draws:
+    """Collects the draws of a chain whose first two blocks are users and items.
+
+    Parameters
+    ----------
+    chain : Chain
+        What draws.
+    """
+
+    def __init__(self, chain):
+        self._chain = chain
+        self._draws = []
+
+    def take(self, *, replace=False):
+        """Keep the chain's present state; with `replace`, in place of all before."""
+        chain, likelihood = self._chain, self._chain.likelihood
+        users, items = (
+            chain.vectors[chain.starts[k] : chain.starts[k + 1]] for k in (0, 1)
+        )
+        mean_user, mean_item = chain.means[0][0], chain.means[1][0]
+        user_offset, user_factors = relative(users, mean_item, likelihood.constant)
+        nobody, _ = relative(mean_user[None], mean_item, likelihood.constant)
+        draw = {
+            "user_factors_": user_factors,
+            "item_factors_": items[:, 1:] - mean_item[1:],
+            "_user_offsets": user_offset[:, None],
+            "_item_offsets": (items[:, 0] - mean_item[0])[:, None],
+            "_mean_user_factors": mean_user[1:],
+            "_mean_user_offsets": nobody,
+        }
+        draw = {name: value.astype(np.float32) for name, value in draw.items()}
+        draw["_set_parameters"] = [
+            theta.astype(np.float32) for theta in chain.parameters[0][1:2]
+        ]
+        draw["_own_prior"] = np.stack([mean_user, chain.precisions[0][0]])
+        draw["_mean_items"] = mean_item
+        draw["_constants"] = likelihood.constant
+        draw["_data_precisions"] = likelihood.precision
+        if isinstance(likelihood, OrderedProbit):
+            draw["cuts_"] = likelihood.cuts[1:-1].copy()
+        if replace:
+            self._draws.clear()
+        self._draws.append(draw)
+
+    def attributes(self):
+        """Return the attributes of an estimator that predicts by these draws."""
+        draws, likelihood = self._draws, self._chain.likelihood
+        found: dict[str, object] = {}
+        for name in draws[0]:
+            values = [draw[name] for draw in draws]
+            if name == "_set_parameters":
+                found[name] = [np.stack(sets) for sets in zip(*values, strict=True)]
+            elif name.endswith(("factors", "factors_", "offsets")):
+                found[name] = np.concatenate(values, axis=-1)
+            else:
+                found[name] = np.array(values)
+        # Where an update goes on from.
+        found["_parameters"] = [
+            [theta.copy() for theta in groups] for groups in self._chain.parameters
+        ]
+        if isinstance(likelihood, OrderedProbit):
+            found["levels_"] = likelihood.levels
+        else:
+            found["_location"], found["_scale"] = likelihood.location, likelihood.scale
+        return found
+
+
+def relative(vectors, mean_item, constant):
+    """Return (offset, factors) of users, for scores relative to the mean item."""
+    factors = vectors[:, 1:]
+    offset = constant + vectors[:, 0] + mean_item[0] + factors @ mean_item[1:]
+    return offset, factors
+
+
+def fold_in(model, history, sets):
+    """Return (offsets, factors) of new users, draw after draw.
+
+    The mean of their own parameters given their ratings and a draw of all the rest.
+
+    Parameters
+    ----------
+    model : FMRegressor
+        A fitted one.
+    history : History
+        Their ratings, one row a user.
+    sets : list of csr_array
+        Their sets of items, if those are features.
+    """
+    indptr, cols, ratings = compressed_parts(history.matrix)
+    used, codes = np.unique(cols, return_inverse=True)
+    n_users, n_draws = len(indptr) - 1, len(model._constants)
+    item_factors = model.item_factors_[used].reshape(len(used), n_draws, -1)
+    n = 1 + item_factors.shape[2]
+    vectors = np.zeros((n_users + len(used), n))
+    partners = (n_users + codes).astype(np.int32)[:, None]
+    level = None
+    if model.likelihood == "ordered_probit":
+        middle = (model.levels_[1:] + model.levels_[:-1]) / 2
+        level = np.searchsorted(middle, ratings).astype(np.int32)
+    offsets = np.empty((n_users, n_draws), dtype=np.float32)
+    factors = np.empty((n_users, n_draws, n - 1), dtype=np.float32)
+    for s in range(n_draws):
+        mean_item, (mean, precision) = model._mean_items[s], model._own_prior[s]
+        vectors[n_users:, 0] = model._item_offsets[used, s] + mean_item[0]
+        vectors[n_users:, 1:] = item_factors[:, s] + mean_item[1:]
+        pairs = zip(sets, model._set_parameters, strict=True)
+        vectors[:n_users] = mean + sum(matrix @ theta[s] for matrix, theta in pairs)
+        own = np.tile(mean, (n_users, 1))
+        data = _Ratings(indptr, partners, history.weights, model._data_precisions[s])
+        if level is None:
+            above = (ratings - model._location) / model._scale - model._constants[s]
+            data.solve(above, vectors, own, mean, precision)
+        else:
+            cuts = np.concatenate(([-np.inf], model.cuts_[s], [np.inf]))
+            for _ in range(_LATENT_ROUNDS):
+                data.solve(data.latent(level, cuts, vectors), vectors, own, mean,
+                           precision)  # fmt: skip
+        offset, factors[:, s] = relative(
+            vectors[:n_users], mean_item, model._constants[s]
+        )
+        offsets[:, s] = offset
+    return offsets, factors.reshape(n_users, -1)
+
+
+class _Ratings:
+    """Ratings of users by compressed rows, with the items as partners."""
+
+    def __init__(self, indptr, partners, weights, precision):
+        self.indptr, self.partners = indptr, partners
+        self.weights, self.precision = weights, precision
+        self.order = np.arange(len(partners), dtype=np.int32)
+
+    def solve(self, target, vectors, own, mean, precision):
+        """Move the users' own parameters to their mean given the target, in place."""
+        n_users, n = own.shape
+        M, R = np.empty((n_users, n, n)), np.empty((n_users, n))
+        map_ranges(
+            fm.gather, n_users, self.indptr, self.order, self.partners, target,
+            self.weights, self.precision, vectors, 0, M, R, chunk=_ROWS_PER_TASK,
+            states=lambda: (np.empty((4, n)), np.empty((4, n))),
+        )  # fmt: skip
+        map_ranges(
+            fm.integrate, n_users, own, np.zeros((n_users, n)), mean, precision, M, R,
+            chunk=_ROWS_PER_TASK,
+            states=lambda: (np.empty((n, n)), np.empty((n, n)), np.empty(n)),
+        )  # fmt: skip
+        found = mean + R / precision
+        vectors[:n_users] += found - own
+        own[:] = found
+
+    def latent(self, level, cuts, vectors):
+        """Return the expected latent variables."""
+        n_users, n = len(self.indptr) - 1, vectors.shape[1]
+        users = np.repeat(np.arange(n_users), np.diff(self.indptr))
+        codes = np.column_stack([users, self.partners]).astype(np.int32)
+        predicted, found = np.empty(len(codes)), np.empty(len(codes))
+        fm.predict(0, len(codes), np.empty(n), codes, vectors, predicted)
+        probit.expect_latent(0, len(codes), predicted, level, cuts, found)
+        return found
