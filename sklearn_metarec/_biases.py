@@ -12,6 +12,7 @@ BIAS_CONSTRAINTS = {
     "user_regularization": [Interval(Real, 0, None, closed="left")],
     "item_regularization": [Interval(Real, 0, None, closed="left")],
 }
+_SMALL = 1e-4
 
 
 class BiasMixin:
@@ -23,12 +24,16 @@ class BiasMixin:
     bias that the user has.
     """
 
-    def _fit_biases(self, history, max_iter=50, tol=1e-4):
-        """Alternate exact solutions for items and users; return how many were done."""
+    def _fit_biases(self, history, max_iter=50, tol=None):
+        """Alternate exact solutions for items and users; return how many were done.
+
+        By default `tol` is a small part of the ratings' standard deviation.
+        """
         indptr, cols, ratings = compressed_parts(history.matrix)
         weights = history.weights
         n_users, n_items = history.matrix.shape
         mean = float(np.average(ratings, weights=weights))
+        tol = _SMALL * float(np.std(ratings)) if tol is None else tol
         user_bias, item_bias = np.zeros(n_users), np.zeros(n_items)
         pairs = (indptr, cols, ratings, weights, mean)
         reg_user, reg_item = self._regularization()

@@ -30,6 +30,7 @@ class Measure(NamedTuple):
     """How the sums become similarities; the norms are those of whole rows."""
 
     kind: int
+    positive_only: bool
     row_norms: np.ndarray
     col_norms: np.ndarray
     shrinkage: np.float32
@@ -52,11 +53,12 @@ def nearest_by_residuals(
     lo, hi, sums, similarities, sizes, keys, codes, left, right, itself, measure,
     out_cols, out_similarities,
 ):  # fmt: skip
-    """Write the columns of the largest similarities, whatever their sign.
+    """Write the columns of the largest similarities, by size whatever their sign.
 
     For rows lo to hi, the largest first, ties to the lower column. `itself` is the
     column that stands for the same thing as a row, or -1; it is no neighbour, nor is a
-    column of similarity 0. The places left hold column -1.
+    column of similarity 0, or below where only positive ones are wanted. The places
+    left hold column -1.
     """
     for row in range(lo, hi):
         n_shared = _add_sums(row, left, right, sums, codes)
@@ -107,7 +109,7 @@ def _similarity(total, row, col, measure):
         support -= np.float32(1)
     else:
         norm = measure.row_norms[row] * measure.col_norms[col]
-    if support <= 0 or norm <= 0:
+    if support <= 0 or norm <= 0 or (measure.positive_only and total[0] < 0):
         return np.float32(0)
     return total[0] / norm * (support / (support + measure.shrinkage))
 

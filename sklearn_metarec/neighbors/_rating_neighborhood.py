@@ -17,6 +17,7 @@ from sklearn_metarec.utils._sklearn import Interval, StrOptions
 CONSTRAINTS = {
     "n_neighbors": [Interval(Integral, 1, None, closed="left")],
     "similarity": [StrOptions({"cosine", "pearson_baseline"})],
+    "positive_only": ["boolean"],
     "shrinkage": [Interval(Real, 0, None, closed="left")],
     "amplification": [Interval(Real, 0, None, closed="left")],
     "damping": [Interval(Real, 0, None, closed="left")],
@@ -97,6 +98,7 @@ class RatingNeighborhood:
         self.n_candidates = candidates.values.shape[0]
         self.n_neighbors = min(model.n_neighbors, self.n_candidates)
         self.kind = PEARSON if model.similarity == "pearson_baseline" else COSINE
+        self.positive_only = bool(model.positive_only)
         self.shrinkage = float(model.shrinkage)
         # Similarities do not depend on the unit of the ratings: their squares should
         # not leave the range of single precision because of it.
@@ -131,11 +133,12 @@ class RatingNeighborhood:
         Returns
         -------
         neighbours : csr_array of shape (n, n_candidates), dtype=float32
-            Those of the largest similarities, positive or negative.
+            Those of the largest similarities, by size; columns ascend in a row.
         """
         measure = rating_neighbors.Measure(
-            self.kind, self._norms(rows), self.norms, np.float32(self.shrinkage)
-        )
+            self.kind, self.positive_only, self._norms(rows), self.norms,
+            np.float32(self.shrinkage),
+        )  # fmt: skip
         shape = rows.values.shape[0], self.n_candidates
         found = nearest_rows(
             rating_neighbors.nearest_by_residuals, shape, self.n_neighbors,
