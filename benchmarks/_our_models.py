@@ -2,7 +2,7 @@
 
 import numpy as np
 from _contestant import Contestant
-from _peer_models import K, errors, _stacked
+from _peer_models import K, _stacked, errors
 
 from sklearn_metarec import EASE, IALS, ItemKNN, MFRegressor
 

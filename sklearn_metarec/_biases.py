@@ -37,11 +37,12 @@ class BiasMixin:
         user_bias, item_bias = np.zeros(n_users), np.zeros(n_items)
         pairs = (indptr, cols, ratings, weights, mean)
         reg_user, reg_item = self._regularization()
-        for n_iter in range(1, max_iter + 1):
+        n_iter, change = 0, np.inf
+        while change > tol and n_iter < max_iter:
+            n_iter += 1
             change = bias.solve_item_biases(*pairs, user_bias, reg_item, item_bias)
             moved = bias.solve_user_biases(*pairs, item_bias, reg_user, user_bias)
-            if max(change, moved) <= tol:
-                break
+            change = max(change, moved)
         self.global_mean_ = mean
         self.user_biases_, self.item_biases_ = user_bias, item_bias
         return n_iter

@@ -5,7 +5,7 @@ by the entries that they share. Each entry has three numbers, which the caller m
 a residual e of weight w: x = sqrt(w) e, sqrt(w), and x e. Their products over shared
 entries add up to all that a similarity needs:
 
-    dot = sum x x',  support = sum sqrt(w w'),  and each side's squares in what is shared.
+    dot = sum x x',  support = sum sqrt(w w'),  squares of each side in what is shared.
 """
 
 from typing import NamedTuple

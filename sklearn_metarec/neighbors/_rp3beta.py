@@ -158,6 +158,6 @@ class RP3beta(BaseRecommender):
 
 
 def _powers(sums, exponent):
-    """Return powers of the sums of rows or columns; those of empty ones do not count."""
+    """Return powers of the sums of rows or columns; empty ones do not count."""
     sums = np.asarray(sums, dtype=np.float64).ravel()
     return (np.where(sums > 0, sums, 1) ** exponent).astype(np.float32)

@@ -116,7 +116,9 @@ def test_equals_the_closed_form(ratings, cls, positive_only, settings):
     assert np.abs(expected - dense.baseline).max() > 0.1
     users, items = np.indices(expected.shape).reshape(2, -1)
     pairs = np.column_stack([model.users_[users], model.items_[items]])
-    np.testing.assert_allclose(model.predict(pairs), expected.ravel(), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        model.predict(pairs), expected.ravel(), rtol=1e-5, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("cls", MODELS)
@@ -128,9 +130,7 @@ def test_the_biases_are_those_of_the_bias_model(ratings, cls):
     # Who is unknown has no neighbours.
     user, item = ratings[0][0]
     unknown = [["new", item], [user, "new"], ["new", "new"]]
-    np.testing.assert_allclose(
-        model.predict(unknown), bias.predict(unknown), atol=1e-3
-    )
+    np.testing.assert_allclose(model.predict(unknown), bias.predict(unknown), atol=1e-3)
 
 
 def test_one_model_is_the_other_on_the_transposed_table(ratings):

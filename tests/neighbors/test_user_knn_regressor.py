@@ -42,9 +42,7 @@ def test_a_new_user_is_predicted_like_one_of_the_fit(ratings):
     assert folded == pytest.approx(fitted, abs=0.25)
     # The double of a known user has that one as the nearest neighbour.
     rows = np.column_stack([np.full(own.sum(), 99), X[own, 1]])
-    double = UserKNNRegressor(1).fit(
-        np.vstack([X, rows]), np.concatenate([y, y[own]])
-    )
+    double = UserKNNRegressor(1).fit(np.vstack([X, rows]), np.concatenate([y, y[own]]))
     assert double.similar_users([99], k=1)[0].tolist() == [[3]]
 
 
