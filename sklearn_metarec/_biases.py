@@ -24,6 +24,9 @@ class BiasMixin:
     bias that the user has.
     """
 
+    user_regularization: float
+    item_regularization: float
+
     def _fit_biases(self, history, max_iter=50, tol=None):
         """Alternate exact solutions for items and users; return how many were done.
 

@@ -62,7 +62,7 @@ def nearest_by_residuals(
     """
     for row in range(lo, hi):
         n_shared = _add_sums(row, left, right, sums, codes)
-        n = 0
+        n_similar = 0
         for t in range(n_shared):
             col = np.uint32(codes[t])
             similarity = _similarity(sums[col], row, col, measure)
@@ -70,10 +70,9 @@ def nearest_by_residuals(
             if similarity != 0 and col != itself[row]:
                 similarities[col] = similarity
                 sizes[col] = abs(similarity)
-                codes[n] = col
-                n += 1
-        n = best_columns(n, keys, codes, out_cols[row])
-        for p in range(n):
+                codes[n_similar] = col
+                n_similar += 1
+        for p in range(best_columns(n_similar, keys, codes, out_cols[row])):
             out_similarities[row, p] = similarities[out_cols[row, p]]
 
 
@@ -136,9 +135,9 @@ def weighted_means(
                 col = np.uint32(r_indices[p])
                 totals[col] += value * r_values[p]
                 norms[col] += weight * r_weights[p]
-        for col in range(len(totals)):
-            mean = _mean(totals[col], norms[col], damping)
-            totals[col] = user_bias[user] + item_bias[col] + mean
+        for j in range(len(totals)):
+            mean = _mean(totals[j], norms[j], damping)
+            totals[j] = user_bias[user] + item_bias[j] + mean
 
 
 @jit
