@@ -18,7 +18,14 @@ import numpy as np
 import pandas as pd
 from _machine import describe
 
-from sklearn_metarec import EASE, IALS, ItemKNN, PopularityRecommender, UserKNN
+from sklearn_metarec import (
+    EASE,
+    IALS,
+    ItemKNN,
+    PopularityRecommender,
+    RP3beta,
+    UserKNN,
+)
 from sklearn_metarec.interactions import encode_interactions
 from sklearn_metarec.model_selection import PerUserShuffleSplit, make_ranking_scorer
 
@@ -32,6 +39,7 @@ MODELS = {
     "IALS, default": IALS(random_state=0),
     "ItemKNN, default": ItemKNN(),
     "UserKNN, default": UserKNN(),
+    "RP3beta, default": RP3beta(),
     "Popularity": PopularityRecommender(),
 }
 # Found on a validation part of the training part of seed 0.

@@ -98,7 +98,7 @@ class UserKNNRegressor(BiasMixin, BaseRatingRecommender):
 
     Notes
     -----
-    The defaults are within 0.3% of the lowest RMSE on each, and within 0.02% of the best
+    The defaults are within 0.3% of the lowest RMSE on each, and 0.02% of the best
     setting in the mean, over validation parts of five data sets: MovieLens-100k and
     latest-small, MovieTweetings, and samples of MovieLens-1M and Jester
     (`benchmarks/rating_knn.py`). `similar_users` lists no more than `n_neighbors`
