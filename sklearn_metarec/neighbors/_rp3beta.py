@@ -71,9 +71,9 @@ class RP3beta(BaseRecommender):
     -----
     The defaults have the best mean nDCG@10, relative to the best of each data set, on
     validation parts of seven data sets (`benchmarks/knn.py`). Where users have long
-    histories, a larger `exponent` is better: .8 on MovieLens-100k. The papers keep the
-    items that are reached best from each item, which is worse on all of them than to
-    keep for each item those that reach it best.
+    histories, a larger `exponent` is better: .8 on MovieLens-100k. To keep the items
+    that are reached best from each item, not those that reach each best, was 3% worse
+    in the mean over three of them.
 
     References
     ----------
