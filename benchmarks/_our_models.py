@@ -2,7 +2,7 @@
 
 import numpy as np
 from _contestant import Contestant
-from _peer_models import K, _errors, _stacked
+from _peer_models import K, _stacked, errors
 
 from sklearn_metarec import BPR, EASE, IALS, SLIM, ItemKNN, MFRegressor
 
@@ -104,4 +104,4 @@ def mf_fit(table):
     def fit():
         return MFRegressor(random_state=0).fit(table.X, table.y)
 
-    return Contestant(fit, lambda model: _errors(table, model.predict(table.X_test)))
+    return Contestant(fit, lambda model: errors(table, model.predict(table.X_test)))

@@ -279,7 +279,7 @@ def cmfrec_cmf_fit(table):
         return model.fit(ratings)
 
     def outcome(model):
-        return _errors(table, model.predict(*places(table)))
+        return errors(table, model.predict(*places(table)))
 
     return Contestant(fit, outcome)
 
@@ -327,7 +327,7 @@ def cornac_mf_fit(table, **options):
             (data.uid_map.get(user, -1), data.iid_map.get(item, -1))
             for user, item in table.X_test
         ]
-        return _errors(table, [_cornac_rating(model, *pair) for pair in pairs])
+        return errors(table, [_cornac_rating(model, *pair) for pair in pairs])
 
     return Contestant(fit, outcome)
 
@@ -346,7 +346,21 @@ def _cornac_rating(model, user, item):
 
 def surprise_svd_fit(table):
     """Fit Surprise's SVD, with its own settings."""
-    from surprise import SVD, Dataset, Reader
+    from surprise import SVD
+
+    return _surprise(table, lambda: SVD(random_state=0))
+
+
+def surprise_knn_fit(table):
+    """Fit Surprise's neighbours of items around a baseline, with Koren's similarity."""
+    from surprise import KNNBaseline
+
+    options = {"name": "pearson_baseline", "user_based": False}
+    return _surprise(table, lambda: KNNBaseline(sim_options=options, verbose=False))
+
+
+def _surprise(table, make):
+    from surprise import Dataset, Reader
 
     scale = Reader(rating_scale=(table.y.min(), table.y.max()))
     rows = [
@@ -356,12 +370,12 @@ def surprise_svd_fit(table):
     data = Dataset(scale).construct_trainset(rows)
 
     def outcome(model):
-        return _errors(table, [model.predict(*pair).est for pair in table.X_test])
+        return errors(table, [model.predict(*pair).est for pair in table.X_test])
 
-    return Contestant(lambda: SVD(random_state=0).fit(data), outcome)
+    return Contestant(lambda: make().fit(data), outcome)
 
 
-def _errors(table, predicted):
+def errors(table, predicted):
     """Return the errors of the test rows, inside the range of the ratings."""
     clipped = np.clip(predicted, table.y.min(), table.y.max())
     return {"errors": clipped - table.y_test}

@@ -108,8 +108,8 @@ def main():
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--folds", type=int, default=5, help="run the first so many")
-    parser.add_argument("--features", nargs="+",
-                        default=["ids", "sets", "sets+side", "sets+side+day"])  # fmt: skip
+    features = ["ids", "sets", "sets+side", "sets+side+day"]
+    parser.add_argument("--features", nargs="+", default=features)
     parser.add_argument("--likelihood", default="gaussian")
     parser.add_argument("--factors", type=int, default=10)
     parser.add_argument("--steps", type=int, default=300)

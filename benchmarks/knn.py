@@ -19,7 +19,7 @@ from sklearn.model_selection import ParameterGrid
 import sklearn_metarec
 from sklearn_metarec.interactions import encode_interactions
 from sklearn_metarec.model_selection import PerUserShuffleSplit
-from sklearn_metarec.neighbors import ItemKNN, UserKNN
+from sklearn_metarec.neighbors import ItemKNN, RP3beta, UserKNN
 
 DATA = [
     "movielens_100k", "movielens_latest_small", "movietweetings_100k",
@@ -54,8 +54,19 @@ GRIDS = {
              "shrinkage": [0, 5, 20]},
         ],
     ),
+    "RP3beta": (
+        RP3beta,
+        [
+            {"n_neighbors": [50, 100, 200], "exponent": [0.4, 0.5, 0.6, 0.7, 0.8],
+             "beta": [0.2, 0.3, 0.4]},
+            {"exponent": [1.0], "beta": [0.0, 0.3, 0.6]},
+        ],
+    ),
 }  # fmt: skip
-COLUMNS = ["n_neighbors", "similarity", "weighting", "shrinkage", "asymmetry"]
+COLUMNS = [
+    "n_neighbors", "similarity", "weighting", "shrinkage", "asymmetry", "exponent",
+    "beta",
+]  # fmt: skip
 
 
 def read(folder, name):
@@ -77,6 +88,7 @@ def parts(table, seed):
 def measure(model, grid, tables, n_seeds):
     """Return a frame of nDCG@10: a row a setting, a column a data set."""
     settings = [model(**given).get_params() for given in ParameterGrid(grid)]
+    columns = columns_of(model)
     scores = {}
     for name, table in tables.items():
         values = np.zeros((n_seeds, len(settings)))
@@ -85,8 +97,13 @@ def measure(model, grid, tables, n_seeds):
             for place, setting in enumerate(settings):
                 values[seed, place] = model(**setting).fit(fitted).score(validation)
         scores[name] = values.mean(axis=0)
-    index = pd.MultiIndex.from_frame(pd.DataFrame(settings)[COLUMNS])
+    index = pd.MultiIndex.from_frame(pd.DataFrame(settings)[columns])
     return pd.DataFrame(scores, index=index)
+
+
+def columns_of(model):
+    """Return the parameters that a table shows."""
+    return [column for column in COLUMNS if column in model().get_params()]
 
 
 def main():
@@ -110,14 +127,16 @@ def main():
         scores["rank"] = scores["mean share"].rank(ascending=False).astype(int)
         scores = scores.sort_values("mean share", ascending=False)
         # The best settings, the defaults, and the best of each kind.
-        default = tuple(model().get_params()[column] for column in COLUMNS)
-        kinds = scores.groupby(level=["similarity", "weighting"], dropna=False)
+        columns = columns_of(model)
+        default = tuple(model().get_params()[column] for column in columns)
+        kinds = [column for column in ("similarity", "weighting") if column in columns]
+        kinds = scores.groupby(level=kinds, dropna=False)
         shown = scores.index.isin([*scores.index[: options.rows], default])
         shown |= scores.index.isin(kinds.head(1).index)
         print(f"\n{name}: validation nDCG@10, {options.seeds} splits a data set, "
               f"{len(scores)} settings; the default is {default}\n")  # fmt: skip
-        print("|" + "|".join([*COLUMNS, *scores.columns]) + "|")
-        print("|" + "---|" * (len(COLUMNS) + len(scores.columns)))
+        print("|" + "|".join([*columns, *scores.columns]) + "|")
+        print("|" + "---|" * (len(columns) + len(scores.columns)))
         for setting, row in scores[shown].iterrows():
             cells = [f"{value:.4f}" for value in row.iloc[:-1]]
             print(

@@ -27,6 +27,7 @@ from sklearn_metarec import (
     ItemKNN,
     PopularityRecommender,
     PureSVD,
+    RP3beta,
     UserKNN,
 )
 from sklearn_metarec.interactions import encode_interactions
@@ -46,6 +47,7 @@ MODELS = {
     "WARP, default": WARP(random_state=0),
     "ItemKNN, default": ItemKNN(),
     "UserKNN, default": UserKNN(),
+    "RP3beta, default": RP3beta(),
     "Popularity": PopularityRecommender(),
 }
 # Found on a validation part of the training part of seed 0.

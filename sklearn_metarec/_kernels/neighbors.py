@@ -83,15 +83,34 @@ def nearest_columns(
                 products[itself[row]] = 0
             _compare_all(row, products, measure, similarities)
             n = _list_best(keys, maxima, k, codes)
-        if n > k:
-            _move_largest(codes, n, k)
-            n = k
-        _sort(codes, n)
+        n = _write_best(n, codes, out_cols[row])
         for p in range(n):
-            col = _LAST - np.uint32(codes[p])
-            out_cols[row, p] = col
-            out_similarities[row, p] = similarities[col]
-        out_cols[row, n:] = -1
+            out_similarities[row, p] = similarities[out_cols[row, p]]
+
+
+@jit
+def best_columns(n, keys, codes, out_cols):
+    """Write the best of the n columns in `codes`, best first; return their number.
+
+    `keys` are the bits of the positive floats that order them. Places left hold -1.
+    """
+    for t in range(n):
+        col = np.uint32(codes[t])
+        codes[t] = _code(keys[col], col)
+    return _write_best(n, codes, out_cols)
+
+
+@jit
+def _write_best(n, codes, out_cols):
+    k = len(out_cols)
+    if n > k:
+        _move_largest(codes, n, k)
+        n = k
+    _sort(codes, n)
+    for p in range(n):
+        out_cols[p] = _LAST - np.uint32(codes[p])
+    out_cols[n:] = -1
+    return n
 
 
 @jit

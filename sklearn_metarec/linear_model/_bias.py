@@ -4,14 +4,14 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from sklearn_metarec._kernels import bias
+from sklearn_metarec._biases import BIAS_CONSTRAINTS, BiasMixin
 from sklearn_metarec._scoring import FactorScorer
 from sklearn_metarec.base import BaseRatingRecommender
 from sklearn_metarec.interactions import compressed_parts
 from sklearn_metarec.utils._sklearn import Interval
 
 
-class BiasRegressor(BaseRatingRecommender):
+class BiasRegressor(BiasMixin, BaseRatingRecommender):
     """Predict a rating as mean plus user bias plus item bias.
 
     Minimizes the weighted sum of (r - mu - b_u - b_i)^2 plus `user_regularization`
@@ -70,9 +70,7 @@ class BiasRegressor(BaseRatingRecommender):
     [5.0, 4.5]
     """
 
-    _parameter_constraints = {
-        "user_regularization": [Interval(Real, 0, None, closed="left")],
-        "item_regularization": [Interval(Real, 0, None, closed="left")],
+    _parameter_constraints = BIAS_CONSTRAINTS | {
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
     }
@@ -86,24 +84,7 @@ class BiasRegressor(BaseRatingRecommender):
         self.tol = tol
 
     def _fit(self, history):
-        indptr, cols, ratings = compressed_parts(history.matrix)
-        weights = history.weights
-        n_users, n_items = history.matrix.shape
-        mean = float(np.average(ratings, weights=weights))
-        user_bias, item_bias = np.zeros(n_users), np.zeros(n_items)
-        pairs = (indptr, cols, ratings, weights, mean)
-        reg_user, reg_item = self._regularization()
-        for n_iter in range(1, self.max_iter + 1):
-            self.n_iter_ = n_iter
-            change = bias.solve_item_biases(*pairs, user_bias, reg_item, item_bias)
-            moved = bias.solve_user_biases(*pairs, item_bias, reg_user, user_bias)
-            if max(change, moved) <= self.tol:
-                break
-        self.global_mean_ = mean
-        self.user_biases_, self.item_biases_ = user_bias, item_bias
-
-    def _regularization(self):
-        return float(self.user_regularization), float(self.item_regularization)
+        self.n_iter_ = self._fit_biases(history, self.max_iter, self.tol)
 
     def _update(self, history, old, new):
         self._fit(history)
@@ -114,22 +95,8 @@ class BiasRegressor(BaseRatingRecommender):
         no_items = np.empty((len(self.items_), 0), dtype=np.float32)
         return FactorScorer(no_users, no_items, biases, self.item_biases_)
 
-    def _profile_biases(self, profiles):
-        known = np.where(profiles.codes >= 0, self.user_biases_[profiles.codes], 0.0)
-        if not profiles.changed.any():
-            return known
-        indptr, cols, ratings = compressed_parts(profiles.matrix)
-        folded = np.zeros(len(profiles))
-        bias.solve_user_biases(
-            indptr, cols, ratings, profiles.history.weights, self.global_mean_,
-            self.item_biases_, self._regularization()[0], folded,
-        )  # fmt: skip
-        return np.where(profiles.changed, folded, known)
-
     def _contributions(self, profiles, col):
         _, cols, ratings = compressed_parts(profiles.matrix)
-        weights = profiles.history.weights
-        norm = self._regularization()[0] + weights.sum()
         above = ratings - self.global_mean_ - self.item_biases_[cols]
-        baseline = self.global_mean_ + self.item_biases_[col]
-        return baseline, cols, weights * above / norm if len(cols) else above, True
+        shares = self._bias_shares(profiles.history.weights)
+        return self.global_mean_ + self.item_biases_[col], cols, shares * above, True

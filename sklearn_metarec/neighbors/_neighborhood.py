@@ -102,16 +102,24 @@ class Neighborhood:
             self._sizes(rows, 1 - self.asymmetry), self.sizes,
             np.float32(self.shrinkage),
         )  # fmt: skip
-        cols = np.empty((n, k), dtype=np.int32)
-        values = np.empty((n, k), dtype=np.float32)
-        map_ranges(
-            neighbors.nearest_columns, n, left, right, itself, measure, cols, values,
-            chunk=_ROWS_PER_TASK, n_jobs=n_jobs,
+        return nearest_rows(
+            neighbors.nearest_columns, (n, n_candidates), k, left, right, itself,
+            measure, n_jobs=n_jobs,
             states=lambda: neighbors.make_scratch(n_candidates, dtype),
         )  # fmt: skip
-        there = cols >= 0
-        indptr = np.concatenate(([0], np.cumsum(np.count_nonzero(there, axis=1))))
-        return make_csr(indptr, cols[there], values[there], (n, n_candidates))
+
+
+def nearest_rows(kernel, shape, k, *args, n_jobs, states):
+    """Collect what a kernel finds of each row: at most k columns, best first."""
+    cols = np.empty((shape[0], k), dtype=np.int32)
+    values = np.empty((shape[0], k), dtype=np.float32)
+    map_ranges(
+        kernel, shape[0], *args, cols, values, chunk=_ROWS_PER_TASK, n_jobs=n_jobs,
+        states=states,
+    )  # fmt: skip
+    there = cols >= 0
+    indptr = np.concatenate(([0], np.cumsum(np.count_nonzero(there, axis=1))))
+    return make_csr(indptr, cols[there], values[there], shape)
 
 
 def _is_binary(matrix):
