@@ -205,7 +205,7 @@ class ContentRegressor(FeatureMixin, BaseRatingRecommender):
             np.ascontiguousarray(self.item_factors_), np.zeros((n, n)),
             np.full(len(out), self._ridge()), np.ones(n), out,
             n_jobs=self.n_jobs, chunk=_ROWS_PER_TASK,
-            states=lambda: (np.empty((n, n)),),
+            states=lambda: als.scratch_systems(n, np.float64),
         )  # fmt: skip
 
     def _make_scorer(self, profiles):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from sklearn_metarec._biases import BiasMixin
+from sklearn_metarec._sparse_scoring import ListScorer
 from sklearn_metarec.base import BaseRatingRecommender
 from sklearn_metarec.neighbors._rating_neighborhood import (
     CONSTRAINTS,
@@ -12,7 +13,6 @@ from sklearn_metarec.neighbors._rating_neighborhood import (
     residuals,
     totals,
 )
-from sklearn_metarec.neighbors._scorers import ListScorer
 
 
 class ItemKNNRegressor(BiasMixin, BaseRatingRecommender):

@@ -4,6 +4,7 @@ import numpy as np
 
 from sklearn_metarec._biases import BiasMixin
 from sklearn_metarec._history import Profiles
+from sklearn_metarec._sparse_scoring import ListScorer
 from sklearn_metarec.base import BaseRatingRecommender
 from sklearn_metarec.neighbors._rating_neighborhood import (
     CONSTRAINTS,
@@ -13,7 +14,6 @@ from sklearn_metarec.neighbors._rating_neighborhood import (
     residuals,
     totals,
 )
-from sklearn_metarec.neighbors._scorers import ListScorer
 
 
 class UserKNNRegressor(BiasMixin, BaseRatingRecommender):

@@ -162,10 +162,12 @@ def test_golden():
 
 def test_how_far_it_is_behind_ease_on_movielens(load_table):
     table = load_table("movielens_100k")[["user_id", "item_id"]]
+    # The best of eight ranks and three weightings on parts of a training part.
+    tuned = PureSVD(15, weighting="binary", random_state=0)
     ours, ease = [], []
     for seed in range(3):
         train, test = next(PerUserShuffleSplit(random_state=seed).split(table))
         train, test = table.iloc[train], table.iloc[test]
-        ours.append(PureSVD(random_state=0).fit(train).score(test))
+        ours.append(tuned.fit(train).score(test))
         ease.append(EASE(500).fit(train).score(test))
     assert np.mean(ours) >= 0.92 * np.mean(ease)
