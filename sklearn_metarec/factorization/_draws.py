@@ -100,6 +100,13 @@ def fold_in(model, history, sets):
         Their ratings, one row a user.
     sets : list of csr_array
         Their sets of items, if those are features.
+
+    Returns
+    -------
+    offsets : ndarray of shape (n_users, n_draws), dtype=float32
+        What is added to all of a user's scores in a draw.
+    factors : ndarray of shape (n_users, n_draws, n_factors), dtype=float32
+        The users' vectors in each draw.
     """
     indptr, cols, ratings = compressed_parts(history.matrix)
     used, codes = np.unique(cols, return_inverse=True)
