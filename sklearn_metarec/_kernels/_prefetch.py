@@ -1,13 +1,14 @@
 """Ask for a row of a matrix before it is needed."""
 
+from typing import Any
+
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 
-@intrinsic
-def prefetch(typing_context, array, row, col):
+def _prefetch(typing_context, array, row, col):
     """Fetch the cache line of `array[row, col]`; unsigned indices, without a check."""
 
     def generate(context, builder, signature, arguments):
@@ -33,3 +34,7 @@ def prefetch(typing_context, array, row, col):
         return context.get_dummy_value()
 
     return types.void(array, row, col), generate
+
+
+# Of type Any: a caller passes no typing context.
+prefetch: Any = intrinsic(_prefetch)
