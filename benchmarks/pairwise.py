@@ -20,7 +20,7 @@ from knn import parts, read
 from sklearn_metarec import BPR, WARP
 
 DATA = [
-    "movielens_100k", "movielens_latest_small", "movietweetings_100k",
+    "movielens_100k", "movielens_1m", "movielens_latest_small", "movietweetings_100k",
     "lastfm_hetrec2011", "ifdb_played",
 ]  # fmt: skip
 CHANGES = {
@@ -32,6 +32,7 @@ CHANGES = {
             {"n_negatives": 3},
             {"n_negatives": 8},
             {"regularization": 0.02},
+            {"regularization": 0.05},
             {"regularization": 0.08},
             {"bias_regularization": 0.02},
             {"bias_regularization": 0.1},

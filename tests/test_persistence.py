@@ -105,6 +105,8 @@ def test_what_wraps_recommenders(estimator, toy_text, path):
 
 @of_kind("ranker", "rating", having="partial_fit")
 def test_the_copy_learns_on(estimator, toy, toy_ratings, path):
+    if "random_state" in estimator.get_params():
+        estimator.set_params(random_state=0)
     model = estimator.fit(toy, toy_ratings)
     copy = load(save(model, path))
     for one in (model, copy):

@@ -10,8 +10,7 @@ from numba.core import cgutils
 intrinsic: Any = extending.intrinsic
 
 
-@intrinsic
-def prefetch(typing_context, array, row, col):
+def _prefetch(typing_context, array, row, col):
     """Fetch the cache line of `array[row, col]`; unsigned indices, without a check."""
 
     def generate(context, builder, signature, arguments):
@@ -37,3 +36,7 @@ def prefetch(typing_context, array, row, col):
         return context.get_dummy_value()
 
     return types.void(array, row, col), generate
+
+
+# Of type Any: a caller passes no typing context.
+prefetch: Any = intrinsic(_prefetch)

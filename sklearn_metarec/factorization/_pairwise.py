@@ -31,8 +31,9 @@ CONSTRAINTS = {
     "n_jobs": [Integral, None],
 }
 _INITIAL_STD = 0.1
-# What is carried over needs less than a fit, and what is new gets this share of it.
-_UPDATE_SHARE = 0.2
+# An update starts from what is known: one epoch in three is enough for what is new.
+_UPDATE_DIVISOR = 3
+# As good as twenty on all data sets tried, and better than five on sparse ones.
 _FOLD_IN_EPOCHS = 10
 _ROWS_PER_TASK = 16
 
@@ -50,11 +51,11 @@ class PairwiseRanker(FactorMixin, BaseRecommender):
 
     def _update(self, history, old, new):
         users, items = self._start(history)
-        for ids, known, start in (("users", self._users_so_far(), users),
-                                  ("items", self._items_so_far(), items)):  # fmt: skip
-            for field, values in zip(known, start, strict=True):
-                carry_over(getattr(old, ids), getattr(history, ids), field, values)
-        self._learn(history, users, items, -int(-_UPDATE_SHARE * self.max_iter // 1))
+        for known, start in zip(self._users_so_far(), users, strict=True):
+            carry_over(old.users, history.users, known, start)
+        for known, start in zip(self._items_so_far(), items, strict=True):
+            carry_over(old.items, history.items, known, start)
+        self._learn(history, users, items, -(-self.max_iter // _UPDATE_DIVISOR))
 
     def _start(self, history):
         factors = self._random_factors(history, _INITIAL_STD)

@@ -244,7 +244,7 @@ def test_an_update_is_about_as_good_as_a_refit(model):
     later = (train[:, 0] >= 320) | (train[:, 1] % 10 == 0)
     updated = model(16, random_state=0).fit(train[~later]).partial_fit(train[later])
     whole = model(16, random_state=0).fit(train)
-    assert updated.n_iter_ == 10
+    assert updated.n_iter_ == 17  # a third
     for part in (test, test[test[:, 0] >= 320]):
         assert updated.score(part) > 0.9 * whole.score(part)
 
