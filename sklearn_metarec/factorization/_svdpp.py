@@ -115,7 +115,7 @@ class SVDppRegressor(RatingFactorMixin, BaseRatingRecommender):
     >>> from sklearn_metarec import SVDppRegressor
     >>> X = [["ann", "tea"], ["ann", "rum"], ["bob", "tea"], ["bob", "rum"],
     ...      ["eva", "tea"]]
-    >>> model = SVDppRegressor(1, regularization=0.01, random_state=0)
+    >>> model = SVDppRegressor(1, regularization=0.01, max_iter=30, random_state=0)
     >>> model.fit(X, [5, 1, 1, 5, 5]).predict([["eva", "rum"]]).round(1).tolist()
     [1.7]
     """
