@@ -253,10 +253,10 @@ def _solve(systems, sides):
         for i in range(k + 1, n_factors):
             multiply(systems[k, i], systems[i, k], inverse)
         for i in range(k + 1, n_factors):
-            factor = systems[k, i]
-            subtract_product(sides[i], factor, sides[k])
+            subtract_product(sides[i], systems[k, i], sides[k])
+            # Along rows: a column would be read from the same few lines of the cache.
             for j in range(k + 1, i + 1):
-                subtract_product(systems[i, j], factor, systems[j, k])
+                subtract_product(systems[i, j], systems[i, k], systems[k, j])
     for k in range(n_factors - 1, -1, -1):
         multiply(sides[k], sides[k], systems[k, k])
         for i in range(k + 1, n_factors):

@@ -94,7 +94,7 @@ class MFRegressor(RatingFactorMixin, BaseRatingRecommender):
     >>> from sklearn_metarec import MFRegressor
     >>> X = [["ann", "tea"], ["ann", "rum"], ["bob", "tea"], ["bob", "rum"],
     ...      ["eva", "tea"]]
-    >>> model = MFRegressor(1, regularization=0.01, random_state=0)
+    >>> model = MFRegressor(1, regularization=0.01, max_iter=30, random_state=0)
     >>> model.fit(X, [5, 1, 1, 5, 5]).predict([["eva", "rum"]]).round(1).tolist()
     [1.7]
     """

@@ -45,7 +45,7 @@ class RatingFactorMixin(FactorMixin):
     """Ratings as mean plus biases plus p_u . q_i, by alternating least squares.
 
     A sweep solves for all items, [b_i | q_i] together, then for all users. A model may
-    have a say in where user factors are drawn to, see `_drawn_to`; to zero, if not.
+    have a say in where user factors are drawn to, see `_drawn_to`; if not, to zero.
     """
 
     def _fit(self, history):
@@ -96,7 +96,7 @@ class RatingFactorMixin(FactorMixin):
 
     def _drawn_to(self, ratings):
         """Return the factors to which the penalty draws users of these ratings."""
-        return
+        return 0.0
 
     def _side(self, history):
         indptr, cols, ratings = compressed_parts(history.matrix)
@@ -115,15 +115,14 @@ class RatingFactorMixin(FactorMixin):
         factors[0] = 0
         return bias, factors
 
-    def _solve(self, moving, ratings, fixed, drawn_to=None):
+    def _solve(self, moving, ratings, fixed, drawn_to=0.0):
         """Replace [bias | factors] of one side by their optimum given the other's."""
         n = fixed.shape[1]
         bias, factors = self._penalties(n)
         ridge = self._ridge(ratings.counts)
         # What the right-hand sides have beside the ratings.
-        moving[:] = 0
-        if drawn_to is not None:
-            moving[:, 1:] = ridge[:, None] * drawn_to
+        moving[:, 0] = 0
+        moving[:, 1:] = ridge[:, None] * drawn_to
         chunk = _rows_per_task(len(moving), len(ratings.cols) * n * n)
         targets = np.empty_like(ratings.above)
         pairs = (ratings.indptr, ratings.cols, ratings.weights)

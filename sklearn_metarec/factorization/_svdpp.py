@@ -12,7 +12,7 @@ from sklearn_metarec.utils._parallel import map_ranges
 from sklearn_metarec.utils._sklearn import Interval
 
 # Steps of conjugate gradients a sweep. They start from the last sweep's: more of them
-# changed no error by .0002 on any data set tried.
+# changed no error by more than .0002 on any data set tried.
 _STEPS = 2
 _ROWS_PER_TASK = 4096
 _TINY = np.finfo(np.float64).tiny
@@ -115,7 +115,7 @@ class SVDppRegressor(RatingFactorMixin, BaseRatingRecommender):
     >>> from sklearn_metarec import SVDppRegressor
     >>> X = [["ann", "tea"], ["ann", "rum"], ["bob", "tea"], ["bob", "rum"],
     ...      ["eva", "tea"]]
-    >>> model = SVDppRegressor(1, regularization=0.01, random_state=0)
+    >>> model = SVDppRegressor(1, regularization=0.01, max_iter=30, random_state=0)
     >>> model.fit(X, [5, 1, 1, 5, 5]).predict([["eva", "rum"]]).round(1).tolist()
     [1.7]
     """
