@@ -48,6 +48,7 @@ MODELS = {
 TUNED = {
     "movielens_100k": [
         SLIM(200.0, l1_regularization=2.0),
+        PureSVD(12, weighting="binary", random_state=0),
         IALS(regularization=4.0, alpha=5.0, random_state=0),
     ],
     "movielens_1m": [

@@ -9,6 +9,9 @@ from sklearn_metarec.utils._sklearn import CallbackSupportMixin, check_random_st
 class CosineMixin:
     """Similarities of `user_factors_`, and of `item_factors_`."""
 
+    user_factors_: np.ndarray
+    item_factors_: np.ndarray
+
     def _item_scorer(self, cols):
         return _cosines(self.item_factors_, cols)
 

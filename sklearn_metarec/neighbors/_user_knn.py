@@ -3,11 +3,11 @@
 import numpy as np
 
 from sklearn_metarec._history import Profiles
+from sklearn_metarec._sparse_scoring import PRIOR, ListScorer, NeighborScorer
 from sklearn_metarec._weighting import Weighting
 from sklearn_metarec.base import BaseRecommender
 from sklearn_metarec.interactions import compressed_parts, transpose_csr
 from sklearn_metarec.neighbors._neighborhood import CONSTRAINTS, Neighborhood
-from sklearn_metarec._sparse_scoring import PRIOR, ListScorer, NeighborScorer
 
 
 class UserKNN(BaseRecommender):
