@@ -8,7 +8,7 @@ from scipy import linalg
 from sklearn_metarec._scoring import TableScorer
 from sklearn_metarec._weighting import WEIGHTINGS
 from sklearn_metarec.interactions import compressed_parts
-from sklearn_metarec.linear_model._gram import GramRecommender
+from sklearn_metarec.linear_model._gram import GramRecommender, mirror
 from sklearn_metarec.utils._sklearn import Interval, StrOptions
 
 # Cholesky pivots smaller than this times the largest are mostly rounding error in
@@ -93,7 +93,7 @@ class EASE(GramRecommender):
 
     def _solve(self, make_gram):
         """Compute the item weights from a Gram matrix that may be overwritten."""
-        inverse = _regularized_inverse(make_gram, self.regularization)
+        inverse = _regularized_inverse(make_gram, self.regularization, self.n_jobs)
         # B = I - P diag(1 / diag P), equation 8, in place; its diagonal is zero.
         inverse /= -np.diag(inverse).copy()
         np.fill_diagonal(inverse, 0)
@@ -107,7 +107,7 @@ class EASE(GramRecommender):
         return TableScorer(self.item_weights_[:, cols].T)
 
 
-def _regularized_inverse(make_gram, regularization):
+def _regularized_inverse(make_gram, regularization, n_jobs):
     """Return the inverse of `make_gram() + regularization I`, in one matrix' memory."""
     gram = make_gram()
     diagonal = np.diag_indices_from(gram)
@@ -119,18 +119,8 @@ def _regularized_inverse(make_gram, regularization):
     pivots = factor[diagonal] ** 2
     if info == 0 and pivots.min() > _MIN_PIVOT * pivots.max():
         inverse, info = linalg.lapack.spotri(factor, lower=1, overwrite_c=1)
-        return _mirror(inverse.T)
+        return mirror(inverse.T, n_jobs)
     # Too little regularization for single precision.
-    gram = make_gram().astype(np.float64)
+    gram = mirror(make_gram(), n_jobs).astype(np.float64)
     gram[diagonal] += regularization
     return linalg.inv(gram).astype(np.float32)
-
-
-def _mirror(matrix):
-    """Copy the upper triangle of a square matrix to the lower one, in place."""
-    n, size = len(matrix), 512
-    for i in range(0, n, size):
-        block = matrix[i : i + size, i : i + size]
-        block[:] = np.triu(block) + np.triu(block, 1).T
-        matrix[i + size :, i : i + size] = matrix[i : i + size, i + size :].T
-    return matrix

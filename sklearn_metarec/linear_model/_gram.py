@@ -4,11 +4,11 @@ import os
 
 import numpy as np
 
-from sklearn_metarec._kernels.gram import add_gram_rows
+from sklearn_metarec._kernels.gram import add_gram_rows, mirror_rows
 from sklearn_metarec._scoring import RowSumScorer
 from sklearn_metarec._weighting import Weighting
 from sklearn_metarec.base import BaseRecommender
-from sklearn_metarec.interactions import compressed_parts, transpose_csr
+from sklearn_metarec.interactions import compressed_parts, make_csr, transpose_csr
 from sklearn_metarec.utils._parallel import map_ranges
 
 # These weight a row without regard to the others, so that the Gram matrix can be
@@ -16,14 +16,15 @@ from sklearn_metarec.utils._parallel import map_ranges
 _ROWWISE = ("binary", "log", None)
 # A matrix larger than this share of the memory would end the process, not the fit.
 _MEMORY_SHARE = 0.8
+_ROWS_PER_TASK = 64
 
 
 class GramRecommender(BaseRecommender):
     """Item weights learned from X'X; a user's scores are their row of X times them.
 
     A subclass has the parameters `weighting` and `n_jobs`, and supplies
-    `_solve(make_gram)`, which assigns `item_weights_`; what `make_gram` returns may be
-    overwritten.
+    `_solve(make_gram)`, which assigns `item_weights_`. What `make_gram` returns may be
+    overwritten, and is zero below the diagonal: see `mirror`.
     """
 
     def _fit(self, history):
@@ -58,15 +59,24 @@ class GramRecommender(BaseRecommender):
         if gram is None:
             _check_memory(type(self).__name__, n_items)
             gram = np.zeros((n_items, n_items), dtype=np.float32)
+        places = np.arange(X.nnz, dtype=np.int64)
+        by_item = transpose_csr(make_csr(X.indptr, X.indices, places, X.shape))
         map_ranges(
-            add_gram_rows, n_items, *compressed_parts(transpose_csr(X)),
-            *compressed_parts(X), np.float32(sign), gram, chunk=64, n_jobs=self.n_jobs,
+            add_gram_rows, n_items, *compressed_parts(by_item),
+            *compressed_parts(X), np.float32(sign), gram,
+            chunk=_ROWS_PER_TASK, n_jobs=self.n_jobs,
         )  # fmt: skip
         return gram
 
     def _make_scorer(self, profiles):
         weights = self._weighting.transform(profiles.matrix)
         return RowSumScorer(weights, self.item_weights_)
+
+
+def mirror(matrix, n_jobs):
+    """Copy the upper triangle of a square matrix to the lower one, in place."""
+    map_ranges(mirror_rows, len(matrix), matrix, chunk=_ROWS_PER_TASK, n_jobs=n_jobs)
+    return matrix
 
 
 def _check_memory(name, n_items):

@@ -160,14 +160,16 @@ def test_golden():
         np.testing.assert_allclose(found[key], expected[key], rtol=1e-3)
 
 
+# The rank and the weighting were found on parts of the training parts.
 def test_how_far_it_is_behind_ease_on_movielens(load_table):
     table = load_table("movielens_100k")[["user_id", "item_id"]]
-    # The best of eight ranks and three weightings on parts of a training part.
-    tuned = PureSVD(15, weighting="binary", random_state=0)
-    ours, ease = [], []
+    binary = PureSVD(12, weighting="binary", random_state=0)
+    models = [EASE(500), binary, PureSVD(random_state=0)]
+    scores = []
     for seed in range(3):
         train, test = next(PerUserShuffleSplit(random_state=seed).split(table))
         train, test = table.iloc[train], table.iloc[test]
-        ours.append(tuned.fit(train).score(test))
-        ease.append(EASE(500).fit(train).score(test))
-    assert np.mean(ours) >= 0.92 * np.mean(ease)
+        scores.append([model.fit(train).score(test) for model in models])
+    ease, best, default = np.mean(scores, axis=0)
+    assert best >= 0.92 * ease
+    assert default >= 0.88 * ease

@@ -1,4 +1,4 @@
-"""SLIM: optimal by the conditions on its weights and by scikit-learn's elastic net."""
+"""SLIM: its conditions of optimality, elastic nets, updates, reasons, real data."""
 
 import json
 from pathlib import Path
@@ -115,7 +115,7 @@ def test_too_few_sweeps_are_said(table):
         model.fit(*table)
     assert model.n_iter_ == 2
     assert largest_violation(model) > 1e-4
-    assert 2 < SLIM(1.0).fit(*table).n_iter_ < 100
+    assert 2 < SLIM(1.0).fit(*table).n_iter_ < 1000
 
 
 def test_threads_change_no_bit():
