@@ -15,12 +15,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from scipy import sparse
+from scipy.special import ndtr
 from sklearn.model_selection import KFold
 
 from sklearn_metarec.factorization._fm import normalized_sets
 from sklearn_metarec.factorization._gibbs import Block, Chain, Gaussian
 from sklearn_metarec.factorization._probit import OrderedProbit
 from sklearn_metarec.interactions import pair_matrix, transpose_csr
+from sklearn_metarec.utils._parallel import single_threaded_blas
 
 SECONDS_PER_DAY = 86_400
 AGES = [0, 18, 25, 35, 45, 50, 56, 200]
@@ -77,8 +79,6 @@ def expected(likelihood, predicted):
     if isinstance(likelihood, Gaussian):
         latent = likelihood.constant + predicted
         return likelihood.location + likelihood.scale * latent
-    from scipy.special import ndtr
-
     above = ndtr(predicted[:, None] - likelihood.cuts[1:-1])
     return likelihood.levels[0] + above @ np.diff(likelihood.levels)
 
@@ -93,10 +93,11 @@ def error(data, train, test, features, args):
     chain = Chain(blocks, likelihood, args.factors, rng, args.jobs)
     codes = data.codes[test][:, : len(blocks)] + chain.starts[:-1]
     total, codes = np.zeros(len(test)), codes.astype(np.int32)
-    for step in range(args.steps):
-        chain.step()
-        if step >= args.burn_in:
-            total += expected(likelihood, chain.predictions(codes))
+    with single_threaded_blas():
+        for step in range(args.steps):
+            chain.step()
+            if step >= args.burn_in:
+                total += expected(likelihood, chain.predictions(codes))
     seconds = time.perf_counter() - began
     mean = np.clip(total / (args.steps - args.burn_in), 1, 5)
     return np.sqrt(np.mean((mean - data.y[test]) ** 2)), seconds

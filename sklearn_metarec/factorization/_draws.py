@@ -3,6 +3,7 @@
 import numpy as np
 
 from sklearn_metarec._kernels import fm, probit
+from sklearn_metarec.factorization._gibbs import gather_scratch
 from sklearn_metarec.factorization._probit import OrderedProbit
 from sklearn_metarec.interactions import compressed_parts
 from sklearn_metarec.utils._parallel import map_ranges
@@ -152,7 +153,7 @@ class _Ratings:
         map_ranges(
             fm.gather, n_users, self.indptr, self.order, self.partners, target,
             self.weights, self.precision, vectors, 0, M, R, chunk=_ROWS_PER_TASK,
-            states=lambda: (np.empty((4, n)), np.empty((4, n))),
+            states=gather_scratch(n),
         )  # fmt: skip
         map_ranges(
             fm.integrate, n_users, own, np.zeros((n_users, n)), mean, precision, M, R,
