@@ -25,6 +25,7 @@ from sklearn_metarec.interactions import pair_matrix, transpose_csr
 from sklearn_metarec.utils._parallel import single_threaded_blas
 
 SECONDS_PER_DAY = 86_400
+FEATURES = ["ids", "sets", "sets+side", "sets+side+day"]
 AGES = [0, 18, 25, 35, 45, 50, 56, 200]
 
 
@@ -109,8 +110,7 @@ def main():
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--folds", type=int, default=5, help="run the first so many")
-    parser.add_argument("--features", nargs="+",
-                        default=["ids", "sets", "sets+side", "sets+side+day"])  # fmt: skip
+    parser.add_argument("--features", nargs="+", default=FEATURES)
     parser.add_argument("--likelihood", default="gaussian")
     parser.add_argument("--factors", type=int, default=10)
     parser.add_argument("--steps", type=int, default=300)

@@ -4,4 +4,4 @@ from sklearn_metarec.factorization._fm import FMRegressor
 from sklearn_metarec.factorization._ials import IALS
 from sklearn_metarec.factorization._mf import MFRegressor
 
-__all__ = ["FMRegressor", "IALS", "MFRegressor"]
+__all__ = ["IALS", "FMRegressor", "MFRegressor"]

@@ -89,9 +89,9 @@ def relative(vectors, mean_item, constant):
 
 
 def fold_in(model, history, sets):
-    """Return (offsets, factors) of new users, draw after draw.
+    """Fold new users in.
 
-    The mean of their own parameters given their ratings and a draw of all the rest.
+    Their own parameters are the mean given their ratings and a draw of all the rest.
 
     Parameters
     ----------
@@ -101,6 +101,13 @@ def fold_in(model, history, sets):
         Their ratings, one row a user.
     sets : list of csr_array
         Their sets of items, if those are features.
+
+    Returns
+    -------
+    offsets : ndarray of shape (n_users, n_draws), dtype=float32
+        What is added to all their scores, relative to the mean item.
+    factors : ndarray of shape (n_users, n_draws * n_factors), dtype=float32
+        Their vectors, draw after draw.
     """
     indptr, cols, ratings = compressed_parts(history.matrix)
     used, codes = np.unique(cols, return_inverse=True)
