@@ -15,14 +15,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from scipy import sparse
+from scipy.special import ndtr
 from sklearn.model_selection import KFold
 
 from sklearn_metarec.factorization._fm import normalized_sets
 from sklearn_metarec.factorization._gibbs import Block, Chain, Gaussian
 from sklearn_metarec.factorization._probit import OrderedProbit
 from sklearn_metarec.interactions import pair_matrix, transpose_csr
+from sklearn_metarec.utils._parallel import single_threaded_blas
 
 SECONDS_PER_DAY = 86_400
+FEATURES = ["ids", "sets", "sets+side", "sets+side+day"]
 AGES = [0, 18, 25, 35, 45, 50, 56, 200]
 
 
@@ -77,8 +80,6 @@ def expected(likelihood, predicted):
     if isinstance(likelihood, Gaussian):
         latent = likelihood.constant + predicted
         return likelihood.location + likelihood.scale * latent
-    from scipy.special import ndtr
-
     above = ndtr(predicted[:, None] - likelihood.cuts[1:-1])
     return likelihood.levels[0] + above @ np.diff(likelihood.levels)
 
@@ -93,10 +94,11 @@ def error(data, train, test, features, args):
     chain = Chain(blocks, likelihood, args.factors, rng, args.jobs)
     codes = data.codes[test][:, : len(blocks)] + chain.starts[:-1]
     total, codes = np.zeros(len(test)), codes.astype(np.int32)
-    for step in range(args.steps):
-        chain.step()
-        if step >= args.burn_in:
-            total += expected(likelihood, chain.predictions(codes))
+    with single_threaded_blas():
+        for step in range(args.steps):
+            chain.step()
+            if step >= args.burn_in:
+                total += expected(likelihood, chain.predictions(codes))
     seconds = time.perf_counter() - began
     mean = np.clip(total / (args.steps - args.burn_in), 1, 5)
     return np.sqrt(np.mean((mean - data.y[test]) ** 2)), seconds
@@ -108,8 +110,7 @@ def main():
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--folds", type=int, default=5, help="run the first so many")
-    features = ["ids", "sets", "sets+side", "sets+side+day"]
-    parser.add_argument("--features", nargs="+", default=features)
+    parser.add_argument("--features", nargs="+", default=FEATURES)
     parser.add_argument("--likelihood", default="gaussian")
     parser.add_argument("--factors", type=int, default=10)
     parser.add_argument("--steps", type=int, default=300)

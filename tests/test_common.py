@@ -43,6 +43,11 @@ SETTINGS = {
     ],
     "BiasRegressor": [{}, {"user_regularization": 0.5, "tol": 0.0}],
     "EASE": [{}, {"regularization": 5.0, "weighting": "bm25"}, {"weighting": None}],
+    "FMRegressor": [
+        {"n_factors": 3, "max_iter": 30, "burn_in": 10},
+        {"n_factors": 2, "max_iter": 20, "implicit": None, "n_draws": 5},
+        {"n_factors": 2, "max_iter": 15, "burn_in": 5, "likelihood": "ordered_probit"},
+    ],
     "IALS": [
         {"n_factors": 4},
         {"n_factors": 3, "scale_regularization": 1.0, "weighting": None},
@@ -51,11 +56,6 @@ SETTINGS = {
         {},
         {"n_neighbors": 3, "similarity": "jaccard", "weighting": None},
         {"n_neighbors": 3, "weighting": "bm25", "shrinkage": 0},
-    ],
-    "FMRegressor": [
-        {"n_factors": 3, "max_iter": 30, "burn_in": 10},
-        {"n_factors": 2, "max_iter": 20, "implicit": None, "n_draws": 5},
-        {"n_factors": 2, "max_iter": 15, "burn_in": 5, "likelihood": "ordered_probit"},
     ],
     "MFRegressor": [{"n_factors": 4}, {"n_factors": 2, "scale_regularization": 0.0}],
     "MetaSelector": [

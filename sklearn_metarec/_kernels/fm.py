@@ -53,45 +53,36 @@ def predict(lo, hi, z, codes, vectors, out):
 
 @_fast
 def gather(
-    lo, hi, four, scaled, indptr, order, partners, target, weights, alpha, vectors,
+    lo, hi, z, scaled, errors, indptr, order, partners, target, weights, alpha, vectors,
     mine, M, R,
 ):  # fmt: skip
     """Collect M and R of the block rows lo to hi.
 
     `partners[t]` are the rows of the other blocks that meet in data row `order[t]`,
     whose precision is alpha times its weight; `vectors[mine + b]` is the vector of
-    block row b. `four` and `scaled` are scratch.
+    block row b. `z`, `scaled` (one row a data row) and `errors` are scratch.
     """
     n = vectors.shape[1]
+    size = len(scaled)
     for b in range(lo, hi):
-        q, m, r = vectors[mine + b], M[b], R[b]
-        for f in range(n):
-            r[f] = 0
-            for g in range(n):
-                m[f, g] = 0
-        start, stop = indptr[b], indptr[b + 1]
-        # Four data rows at a time: M is read and written once for four.
-        for t in range(start, stop, 4):
-            for k in range(4):
-                z, scaled_z = four[k], scaled[k]
-                if t + k < stop:
-                    row = np.uint32(order[t + k])
-                    e = target[row] - q[0] - _add_others(vectors, partners, t + k, z)
-                    for f in range(1, n):
-                        e -= q[f] * z[f]
-                    a = alpha * weights[row]
-                    for f in range(n):
-                        scaled_z[f] = a * z[f]
-                        r[f] += e * scaled_z[f]
-                else:
-                    for f in range(n):
-                        scaled_z[f] = 0
-            z0, z1, z2, z3 = four[0], four[1], four[2], four[3]
-            for f in range(n):
-                a0, a1, a2, a3 = scaled[0, f], scaled[1, f], scaled[2, f], scaled[3, f]
-                mf = m[f]
-                for g in range(n):
-                    mf[g] += a0 * z0[g] + a1 * z1[g] + a2 * z2[g] + a3 * z3[g]
+        M[b, :, :] = 0
+        R[b, :] = 0
+        q = vectors[mine + b]
+        stop = indptr[b + 1]
+        for start in range(indptr[b], stop, size):
+            count = min(size, stop - start)
+            for t in range(count):
+                row = np.uint32(order[start + t])
+                e = target[row] - q[0] - _add_others(vectors, partners, start + t, z)
+                root = np.sqrt(alpha * weights[row])
+                scaled[t, 0] = root
+                for f in range(1, n):
+                    e -= q[f] * z[f]
+                    scaled[t, f] = root * z[f]
+                errors[t] = root * e
+            some = scaled[:count]
+            M[b] += np.dot(some.T, some)
+            R[b] += np.dot(errors[:count], some)
 
 
 @_inlined
@@ -197,13 +188,29 @@ def factorize(lo, hi, first, indptr, rows, values, precision, M, factors):
             for g in range(n):
                 A[f, g] = 0
             A[f, f] = precision[f]
-        for t in range(indptr[first + j], indptr[first + j + 1]):
-            m, xx = M[np.uint32(rows[t])], values[t] * values[t]
-            for f in range(n):
-                af, mf = A[f], m[f]
-                for g in range(n):
-                    af[g] += xx * mf[g]
+        _add_scaled(
+            M, rows, values, indptr[first + j], indptr[first + j + 1], A.reshape(n * n)
+        )
         _cholesky(A)
+
+
+@_inlined
+def _add_scaled(M, rows, values, start, stop, out):
+    """Add the sum over start <= t < stop of values[t]^2 M[rows[t]] to `out`."""
+    # Flat, and four at a time: `out` is read and written once for four.
+    flat = M.reshape(len(M), len(out))
+    last = stop - (stop - start) % 4
+    for t in range(start, last, 4):
+        m0, m1 = flat[np.uint32(rows[t])], flat[np.uint32(rows[t + 1])]
+        m2, m3 = flat[np.uint32(rows[t + 2])], flat[np.uint32(rows[t + 3])]
+        x0, x1 = values[t] * values[t], values[t + 1] * values[t + 1]
+        x2, x3 = values[t + 2] * values[t + 2], values[t + 3] * values[t + 3]
+        for f in range(len(out)):
+            out[f] += x0 * m0[f] + x1 * m1[f] + x2 * m2[f] + x3 * m3[f]
+    for t in range(last, stop):
+        m0, x0 = flat[np.uint32(rows[t])], values[t] * values[t]
+        for f in range(len(out)):
+            out[f] += x0 * m0[f]
 
 
 @_fast
@@ -234,11 +241,31 @@ def sweep(
             current[f] += step[f]
         for t in range(start, stop):
             b, x = np.uint32(rows[t]), values[t]
-            m, r, q = M[b], R[b], vectors[mine + b]
             for f in range(n):
-                q[f] += x * step[f]
-            for f in range(n):
-                mf, a = m[f], x * step[f]
-                # M is symmetric: its row f serves as its column f.
-                for g in range(n):
-                    r[g] -= a * mf[g]
+                vectors[mine + b, f] += x * step[f]
+            _subtract_product(M, b, x, step, R)
+
+
+@_inlined
+def _subtract_product(M, b, x, step, R):
+    """Subtract x M[b] step from R[b]."""
+    # Four sums at a time hide the latency of the additions.
+    n = len(step)
+    last = n - n % 4
+    for f in range(0, last, 4):
+        s0 = s1 = s2 = s3 = 0.0
+        for g in range(n):
+            d = step[g]
+            s0 += M[b, f, g] * d
+            s1 += M[b, f + 1, g] * d
+            s2 += M[b, f + 2, g] * d
+            s3 += M[b, f + 3, g] * d
+        R[b, f] -= x * s0
+        R[b, f + 1] -= x * s1
+        R[b, f + 2] -= x * s2
+        R[b, f + 3] -= x * s3
+    for f in range(last, n):
+        s0 = 0.0
+        for g in range(n):
+            s0 += M[b, f, g] * step[g]
+        R[b, f] -= x * s0

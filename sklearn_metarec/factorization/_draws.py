@@ -3,6 +3,7 @@
 import numpy as np
 
 from sklearn_metarec._kernels import fm, probit
+from sklearn_metarec.factorization._gibbs import gather_scratch
 from sklearn_metarec.factorization._probit import OrderedProbit
 from sklearn_metarec.interactions import compressed_parts
 from sklearn_metarec.utils._parallel import map_ranges
@@ -88,9 +89,9 @@ def relative(vectors, mean_item, constant):
 
 
 def fold_in(model, history, sets):
-    """Return (offsets, factors) of new users, draw after draw.
+    """Fold new users in.
 
-    The mean of their own parameters given their ratings and a draw of all the rest.
+    Their own parameters are the mean given their ratings and a draw of all the rest.
 
     Parameters
     ----------
@@ -104,9 +105,9 @@ def fold_in(model, history, sets):
     Returns
     -------
     offsets : ndarray of shape (n_users, n_draws), dtype=float32
-        What is added to all of a user's scores in a draw.
-    factors : ndarray of shape (n_users, n_draws, n_factors), dtype=float32
-        The users' vectors in each draw.
+            What is added to all their scores, relative to the mean item.
+    factors : ndarray of shape (n_users, n_draws * n_factors), dtype=float32
+        Their vectors, draw after draw.
     """
     indptr, cols, ratings = compressed_parts(history.matrix)
     used, codes = np.unique(cols, return_inverse=True)
@@ -159,7 +160,7 @@ class _Ratings:
         map_ranges(
             fm.gather, n_users, self.indptr, self.order, self.partners, target,
             self.weights, self.precision, vectors, 0, M, R, chunk=_ROWS_PER_TASK,
-            states=lambda: (np.empty((4, n)), np.empty((4, n))),
+            states=gather_scratch(n),
         )  # fmt: skip
         map_ranges(
             fm.integrate, n_users, own, np.zeros((n_users, n)), mean, precision, M, R,

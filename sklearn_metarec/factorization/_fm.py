@@ -12,6 +12,7 @@ from sklearn_metarec.factorization._gibbs import Block, Chain, Gaussian
 from sklearn_metarec.factorization._probit import LevelScorer, OrderedProbit
 from sklearn_metarec.factorization._vectors import FactorMixin, carry_over
 from sklearn_metarec.interactions import compressed_parts, make_csr, transpose_csr
+from sklearn_metarec.utils._parallel import single_threaded_blas
 from sklearn_metarec.utils._sklearn import Interval, StrOptions, check_random_state
 
 # The chain of an update starts from where it was: it needs a third of the steps.
@@ -191,11 +192,13 @@ class FMRegressor(FactorMixin, BaseRatingRecommender):
         burn_in = min(burn_in, n_steps - 1)
         wanted = _evenly(burn_in, n_steps, self.n_draws)
         first = min(wanted)
-        for step in epochs(self, n_steps, history, draws.attributes):
-            chain.step()
-            if step in wanted or step < first:
-                # Until the first wanted draw, the last one serves the callbacks.
-                draws.take(replace=step <= first)
+        # A thread of BLAS that waits for more to do would take a core from ours.
+        with single_threaded_blas():
+            for step in epochs(self, n_steps, history, draws.attributes):
+                chain.step()
+                if step in wanted or step < first:
+                    # Until the first wanted draw, the last one serves the callbacks.
+                    draws.take(replace=step <= first)
         self.__dict__.update(draws.attributes())
 
     def _make_scorer(self, profiles):
@@ -207,7 +210,8 @@ class FMRegressor(FactorMixin, BaseRatingRecommender):
         if len(changed):
             added = profiles.history.take(changed.astype(np.int32))
             sets = self._set_features(added.matrix, "user")
-            offsets[changed], factors[changed] = fold_in(self, added, sets)
+            with single_threaded_blas():
+                offsets[changed], factors[changed] = fold_in(self, added, sets)
         return self._scorer(offsets, factors)
 
     def _scorer(self, offsets, factors):

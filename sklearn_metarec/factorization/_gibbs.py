@@ -9,6 +9,7 @@ _INITIAL_STD = 0.1
 _BLOCK_ROWS_PER_TASK = 64
 _DATA_ROWS_PER_TASK = 8192
 _FEATURES_PER_TASK = 32
+_DATA_ROWS_AT_ONCE = 128
 # Their Cholesky factors are in memory together.
 _FEATURES_AT_ONCE = 4096
 
@@ -93,6 +94,11 @@ class Chain:
             np.delete(self._codes, k, axis=1)[block.order]
             for k, block in enumerate(blocks)
         ]
+        # Kept, since new memory has to be mapped at every step.
+        self._moments = [
+            (np.empty((block.n_rows, n, n)), np.empty((block.n_rows, n)))
+            for block in blocks
+        ]
         self.refresh()
 
     def _small(self, n_features):
@@ -128,12 +134,12 @@ class Chain:
         noise = [self.rng.standard_normal(theta.shape) for theta in parameters]
         priors = [draw_prior(theta, self.rng) for theta in parameters]
         self.means[k], self.precisions[k] = map(list, zip(*priors, strict=True))
-        M, R = np.empty((block.n_rows, n, n)), np.empty((block.n_rows, n))
+        M, R = self._moments[k]
         map_ranges(
             fm.gather, block.n_rows, block.indptr, block.order, self._partners[k],
             self.likelihood.target, self.likelihood.weights, self.likelihood.precision,
             self.vectors, first, M, R, chunk=_BLOCK_ROWS_PER_TASK,
-            states=self._scratch((4, n), (4, n)), n_jobs=self.n_jobs,
+            states=gather_scratch(n), n_jobs=self.n_jobs,
         )  # fmt: skip
         # The rows' own parameters and the features' explain the same data. Drawn by
         # turns, they would hardly move, so the features are drawn with the own ones
@@ -172,6 +178,12 @@ class Chain:
     @staticmethod
     def _scratch(*shapes):
         return lambda: tuple(np.empty(shape) for shape in shapes)
+
+
+def gather_scratch(n):
+    """Return what makes the scratch arrays of :func:`fm.gather` in a thread."""
+    return lambda: (np.empty(n), np.empty((_DATA_ROWS_AT_ONCE, n)),
+                    np.empty(_DATA_ROWS_AT_ONCE))  # fmt: skip
 
 
 def draw_prior(theta, rng):
