@@ -56,7 +56,6 @@ TUNED = {
         SLIM(200.0, l1_regularization=2.0),
         PureSVD(12, weighting="binary", random_state=0),
         IALS(regularization=4.0, alpha=5.0, random_state=0),
-        PureSVD(15, weighting="binary", random_state=0),
     ],
     "movielens_1m": [
         SLIM(500.0, l1_regularization=5.0, positive=False),
