@@ -48,6 +48,24 @@ def _as_integers(ids):
 
 
 @pytest.fixture
+def purchases():
+    """The columns neither in order nor all of them ids; users and items are text."""
+    rows = [
+        ("ann", "tea"), ("ann", "milk"), ("ann", "rum"), ("bob", "tea"),
+        ("bob", "milk"), ("eva", "rum"), ("eva", "sugar"), ("joe", "tea"),
+        ("joe", "sugar"), ("kim", "milk"), ("kim", "sugar"), ("kim", "tea"),
+    ]  # fmt: skip
+    users, items = zip(*rows, strict=True)
+    return pd.DataFrame(
+        {
+            "price": np.linspace(1, 2, len(rows)),
+            "item_id": items,
+            "user_id": users,
+        }
+    )
+
+
+@pytest.fixture
 def toy():
     """Twelve interactions; users, items and one pair, (2, 30), repeat."""
     return pd.DataFrame(

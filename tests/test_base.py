@@ -8,16 +8,12 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import make_pipeline
 
 from sklearn_metarec import EASE, BiasRegressor, PopularityRecommender
 from sklearn_metarec._scoring import FixedScorer, RowSumScorer, TableScorer
 from sklearn_metarec.base import BaseRatingRecommender, BaseRecommender, Explanation
 from sklearn_metarec.exceptions import ColdUsersWarning
 from sklearn_metarec.interactions import encode_interactions
-from sklearn_metarec.model_selection import PerUserShuffleSplit
-from sklearn_metarec.preprocessing import IdEncoder
 
 # ------------------------------------------------------------------ small recommenders
 
@@ -77,46 +73,6 @@ class MeanRating(BaseRatingRecommender):
         return TableScorer(np.repeat(means[:, None], n_items, 1).astype(np.float32))
 
 
-class Fragile(Neighbourly):
-    """Fails where it is told to, after it has changed all there is to change."""
-
-    _parameter_constraints: dict = {"fails_with": [None, type]}
-
-    def __init__(self, fails_with=None):
-        self.fails_with = fails_with
-
-    def _fit(self, history):
-        super()._fit(history)
-        self._break()
-
-    def _update(self, history, old, new):
-        super()._update(history, old, new)
-        self._break()
-
-    def _break(self):
-        if self.fails_with is not None:
-            del self.near_
-            self.half_way_ = True
-            raise self.fails_with("no further")
-
-
-class WithSideTables(Neighbourly):
-    """Takes side tables and leaves them alone."""
-
-    _parameter_constraints: dict = {
-        "item_features": "no_validation", "user_features": "no_validation",
-        "settings": [dict, None], "strength": [float],
-    }  # fmt: skip
-
-    def __init__(
-        self, item_features=None, *, user_features=None, settings=None, strength=1.0
-    ):
-        self.item_features = item_features
-        self.user_features = user_features
-        self.settings = settings
-        self.strength = strength
-
-
 # Users a to d and items 10 to 50; a has 10, 20; b has 20 twice; c has 40; d's row is
 # one of strength zero.
 X = [["a", 10], ["a", 20], ["b", 20], ["b", 20], ["c", 40], ["d", 50], ["c", 30]]
@@ -137,108 +93,7 @@ def lists(result):
     ]
 
 
-# ------------------------------------------------------------------------- side tables
-
-
-class NeverCopied(pd.DataFrame):
-    """A frame that says so when it is copied."""
-
-    @property
-    def _constructor(self):
-        return NeverCopied
-
-    def __deepcopy__(self, memo):
-        raise AssertionError("copied")
-
-    __copy__ = copy = __deepcopy__
-
-
-@pytest.fixture
-def side_tables():
-    frame = NeverCopied({"item_id": [10, 60], "price": [1.0, 2.0]})
-    return {"item_features": frame, "user_features": frame}
-
-
-def test_clones_share_side_tables(side_tables):
-    settings = {"depth": [1, 2]}
-    model = WithSideTables(**side_tables, settings=settings, strength=2.0)
-    for one in (model, model.fit(X, Y)):
-        copy = clone(one)
-        assert copy.item_features is side_tables["item_features"]
-        assert copy.user_features is side_tables["user_features"]
-        assert not copy.__sklearn_is_fitted__()
-        # All else is as scikit-learn has it.
-        assert copy.settings == settings
-        assert copy.settings is not settings
-        assert copy.strength == 2.0
-        # The original keeps what it has.
-        assert model.item_features is side_tables["item_features"]
-    assert clone(WithSideTables()).get_params() == WithSideTables().get_params()
-
-
-def test_side_tables_are_shared_within_pipelines_and_searches(side_tables):
-    table = side_tables["item_features"]
-    pipeline = make_pipeline(IdEncoder(), WithSideTables(**side_tables))
-    assert clone(pipeline)[-1].item_features is table
-    search = GridSearchCV(
-        pipeline, {"withsidetables__strength": [1.0, 2.0]}, error_score="raise",
-        cv=PerUserShuffleSplit(random_state=0),
-    )  # fmt: skip
-    assert clone(search).estimator[-1].user_features is table
-    search.fit(X * 2 + [["a", 30], ["b", 30], ["c", 10]])
-    assert search.best_estimator_[-1].item_features is table
-
-
-def test_side_tables_may_be_set_later(side_tables):
-    model = WithSideTables().set_params(**side_tables)
-    assert clone(model).item_features is side_tables["item_features"]
-
-
-# -------------------------------------------------------------------------- failed fits
-
-
-@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
-@pytest.mark.parametrize("verb", ["fit", "partial_fit"])
-class TestAFailedFitChangesNothing:
-    def test_of_a_fitted_model(self, error, verb):
-        model = Fragile().fit(X, Y)
-        before = {name: id(value) for name, value in vars(model).items()}
-        expected = model.recommend(k=3)
-        model.fails_with = error
-        before["fails_with"] = id(error)
-        with pytest.raises(error, match="no further"):
-            getattr(model, verb)([["e", 60], ["a", 60]])
-        assert {name: id(value) for name, value in vars(model).items()} == before
-        for ours, theirs in zip(model.recommend(k=3), expected, strict=True):
-            assert_array_equal(ours, theirs)
-
-    def test_of_a_model_that_is_not_fitted(self, error, verb):
-        model = Fragile(error)
-        with pytest.raises(error, match="no further"):
-            getattr(model, verb)(X, Y)
-        assert vars(model) == {"fails_with": error}
-        with pytest.raises(NotFittedError):
-            model.recommend()
-
-
-@pytest.mark.parametrize("verb", ["fit", "partial_fit"])
-@pytest.mark.parametrize(
-    ("table", "y", "message"),
-    [
-        ([["a", None]], None, "missing id"),
-        ([["a", 1]], [-1.0], "cannot be negative"),
-        ([["a", 1]], [np.nan], "NaN"),
-        ([["a", 1, 2]], None, "3 features"),
-        ([["a", 1], ["b", 2]], [1.0], "inconsistent numbers of samples"),
-    ],
-)
-def test_wrong_input_changes_nothing(model, verb, table, y, message):
-    if verb == "fit" and "features" in message:
-        table, message = [["a"]], "1 feature"
-    before = dict(vars(model))
-    with pytest.raises(ValueError, match=message):
-        getattr(model, verb)(table, y)
-    assert vars(model) == before
+# ------------------------------------------------------------------------- partial_fit
 
 
 def test_partial_fit_is_absent_without_an_update():
@@ -649,8 +504,8 @@ def test_a_pickle_holds_the_ids_once(model):
 
 
 def test_the_state_of_a_model_that_is_not_fitted():
-    model = Fragile(ValueError)
-    assert model.__getstate__()["fails_with"] is ValueError
+    model = Fixed([1, 2])
+    assert model.__getstate__()["scores"] is model.scores
     copy = pickle.loads(pickle.dumps(model))
     assert vars(copy) == vars(model)
 

@@ -6,13 +6,18 @@ import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from sklearn_metarec import ContentRanker
+from sklearn_metarec._scoring import FixedScorer
 from sklearn_metarec._side_tables import SideTable, are_columns
+from sklearn_metarec.base import BaseRecommender
 from sklearn_metarec.exceptions import ColumnsWarning
 from sklearn_metarec.interactions import encode_interactions, read_table
-from sklearn_metarec.preprocessing import FeatureEncoder
+from sklearn_metarec.model_selection import PerUserShuffleSplit
+from sklearn_metarec.preprocessing import FeatureEncoder, IdEncoder
 
 X = [["ann", "tea"], ["bob", "rum"], ["ann", "cup"], ["eva", "rum"]]
 FEATURES = {"item_id": ["tea", "rum", "mug", "cup"], "kind": ["a", "b", "c", "c"]}
@@ -24,9 +29,7 @@ FEATURES = {"item_id": ["tea", "rum", "mug", "cup"], "kind": ["a", "b", "c", "c"
         pd.DataFrame(FEATURES),
         pl.DataFrame(FEATURES),
         pd.DataFrame(FEATURES)[["kind", "item_id"]].set_index("item_id"),
-        pd.DataFrame(FEATURES).rename(columns={"item_id": "itemId"})[
-            ["kind", "itemId"]
-        ],
+        pd.DataFrame(FEATURES).rename(columns={"item_id": "itemId"}),
         FEATURES,
     ],
 )
@@ -141,6 +144,84 @@ def test_items_without_features_and_features_without_columns():
     assert_allclose(scores, 2 / 3)
 
 
-def test_clones_share_the_table():
-    table = pd.DataFrame(FEATURES)
-    assert clone(ContentRanker(table)).item_features is table
+# ------------------------------------------------------------------------------ clones
+
+
+class WithSideTables(BaseRecommender):
+    """Takes side tables and leaves them alone."""
+
+    _parameter_constraints: dict = {
+        "item_features": "no_validation", "user_features": "no_validation",
+        "settings": [dict, None], "strength": [float],
+    }  # fmt: skip
+
+    def __init__(
+        self, item_features=None, *, user_features=None, settings=None, strength=1.0
+    ):
+        self.item_features = item_features
+        self.user_features = user_features
+        self.settings = settings
+        self.strength = strength
+
+    def _fit(self, history):
+        pass
+
+    def _make_scorer(self, profiles):
+        return FixedScorer(self._popularity())
+
+
+BUYS = [["a", 10], ["a", 20], ["b", 20], ["c", 40], ["d", 50], ["c", 30]]
+
+
+class NeverCopied(pd.DataFrame):
+    """A frame that says so when it is copied."""
+
+    @property
+    def _constructor(self):
+        return NeverCopied
+
+    def __deepcopy__(self, memo):
+        raise AssertionError("copied")
+
+    __copy__ = copy = __deepcopy__
+
+
+@pytest.fixture
+def side_tables():
+    frame = NeverCopied({"item_id": [10, 60], "price": [1.0, 2.0]})
+    return {"item_features": frame, "user_features": frame}
+
+
+def test_clones_share_side_tables(side_tables):
+    settings = {"depth": [1, 2]}
+    model = WithSideTables(**side_tables, settings=settings, strength=2.0)
+    for one in (model, model.fit(BUYS)):
+        copy = clone(one)
+        assert copy.item_features is side_tables["item_features"]
+        assert copy.user_features is side_tables["user_features"]
+        assert not copy.__sklearn_is_fitted__()
+        # All else is as scikit-learn has it.
+        assert copy.settings == settings
+        assert copy.settings is not settings
+        assert copy.strength == 2.0
+        # The original keeps what it has.
+        assert model.item_features is side_tables["item_features"]
+    assert clone(WithSideTables()).get_params() == WithSideTables().get_params()
+
+
+def test_side_tables_are_shared_within_pipelines_and_searches(side_tables):
+    table = side_tables["item_features"]
+    pipeline = make_pipeline(IdEncoder(), WithSideTables(**side_tables))
+    assert clone(pipeline)[-1].item_features is table
+    search = GridSearchCV(
+        pipeline, {"withsidetables__strength": [1.0, 2.0]}, error_score="raise",
+        cv=PerUserShuffleSplit(random_state=0),
+    )  # fmt: skip
+    assert clone(search).estimator[-1].user_features is table
+    search.fit(BUYS * 2 + [["a", 30], ["b", 30], ["c", 10]])
+    assert search.best_estimator_[-1].item_features is table
+
+
+def test_side_tables_may_be_set_later(side_tables):
+    model = WithSideTables().set_params(**side_tables)
+    assert clone(model).item_features is side_tables["item_features"]
