@@ -55,7 +55,7 @@ class BiasMixin:
 
     def _profile_biases(self, profiles):
         """Return the users' biases: those of the fit, or of their new rows too."""
-        known = np.where(profiles.codes >= 0, self.user_biases_[profiles.codes], 0.0)
+        known = profiles.known_rows(self.user_biases_)
         if not profiles.changed.any():
             return known
         indptr, cols, ratings = compressed_parts(profiles.matrix)

@@ -204,3 +204,9 @@ class Profiles:
             liked = np.concatenate(([0], np.cumsum(data > 0)))
             return liked[indptr[1:]] == liked[indptr[:-1]]
         return np.diff(indptr) == 0
+
+    def known_rows(self, values):
+        """Return what was learned of each user, and zeros for those not in the fit."""
+        known = values[self.codes]
+        known[self.codes < 0] = 0
+        return known

@@ -70,6 +70,26 @@ class FactorScorer:
         return scores
 
 
+def cosine_scorer(vectors, rows):
+    """Return the scorer of the cosines of some rows of vectors with all rows.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n, n_factors)
+        The vectors; the cosine with one of zeros is 0.
+    rows : ndarray of shape (n_rows,), dtype=int
+        Which of them stand for users.
+
+    Returns
+    -------
+    scorer : FactorScorer
+        Cosines of `n_rows` vectors with `n`.
+    """
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    directions = (vectors / np.where(norms > 0, norms, 1)).astype(np.float32)
+    return FactorScorer(directions[rows], directions)
+
+
 class RowSumScorer:
     """Weighted sums of item rows: `weights @ rows`, for similarity models.
 

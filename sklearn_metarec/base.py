@@ -30,6 +30,7 @@ from sklearn_metarec._vocabulary import encode_ids
 from sklearn_metarec.exceptions import ColdUsersWarning
 from sklearn_metarec.interactions import (
     Interactions,
+    check_is_table,
     encode_interactions,
     find_roles,
     has_named_columns,
@@ -38,7 +39,6 @@ from sklearn_metarec.interactions import (
 )
 from sklearn_metarec.utils._sklearn import (
     available_if,
-    check_array,
     check_sample_weight,
     column_or_1d,
     fit_context,
@@ -238,8 +238,7 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
 
     def _check_columns(self, X, *, reset):
         """Check the number and names of columns, unless the names say it all."""
-        if getattr(X, "ndim", 2) != 2 or (isinstance(X, list | tuple) and not X):
-            check_array(X, dtype=None)  # says what to do about it, and raises
+        check_is_table(X)
         # Rows without names are user and item, whatever the names of the fit were.
         names = getattr(self, "feature_names_in_", ())
         by_name = {"user", "item"} <= find_roles(names).keys()

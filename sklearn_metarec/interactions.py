@@ -191,6 +191,12 @@ def read_table(X, *, allow_empty=False, warn=True):
     return _read_array(X, allow_empty)
 
 
+def check_is_table(X):
+    """Check that X has rows and columns at all."""
+    if getattr(X, "ndim", 2) != 2 or (isinstance(X, list | tuple) and not X):
+        check_array(X, dtype=None)  # says what to do about it, and raises
+
+
 def has_named_columns(X):
     """Tell whether both id columns of a table are found by name."""
     if isinstance(X, Interactions):

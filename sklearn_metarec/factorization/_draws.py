@@ -105,7 +105,7 @@ def fold_in(model, history, sets):
     Returns
     -------
     offsets : ndarray of shape (n_users, n_draws), dtype=float32
-            What is added to all their scores, relative to the mean item.
+        What is added to all their scores, relative to the mean item.
     factors : ndarray of shape (n_users, n_draws * n_factors), dtype=float32
         Their vectors, draw after draw.
     """

@@ -9,11 +9,7 @@ from sklearn_metarec._kernels import als
 from sklearn_metarec._scoring import FactorScorer
 from sklearn_metarec._weighting import WEIGHTINGS, Weighting
 from sklearn_metarec.base import BaseRecommender
-from sklearn_metarec.factorization._vectors import (
-    FactorMixin,
-    carry_over,
-    known_rows,
-)
+from sklearn_metarec.factorization._vectors import FactorMixin, carry_over
 from sklearn_metarec.interactions import compressed_parts, make_csr, transpose_csr
 from sklearn_metarec.utils._parallel import map_ranges, single_threaded_blas
 from sklearn_metarec.utils._sklearn import Interval, StrOptions
@@ -214,7 +210,7 @@ class IALS(FactorMixin, BaseRecommender):
         )  # fmt: skip
 
     def _make_scorer(self, profiles):
-        users = known_rows(profiles, self.user_factors_)
+        users = profiles.known_rows(self.user_factors_)
         changed = np.flatnonzero(profiles.changed)
         if len(changed):
             users[changed] = self._fold_in(profiles.history.take(changed).matrix)

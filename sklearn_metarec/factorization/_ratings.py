@@ -9,11 +9,7 @@ import numpy as np
 from sklearn_metarec._iterating import epochs
 from sklearn_metarec._kernels import als, csr
 from sklearn_metarec._scoring import FactorScorer
-from sklearn_metarec.factorization._vectors import (
-    FactorMixin,
-    carry_over,
-    known_rows,
-)
+from sklearn_metarec.factorization._vectors import FactorMixin, carry_over
 from sklearn_metarec.interactions import compressed_parts, make_csr, transpose_csr
 from sklearn_metarec.utils._parallel import map_ranges
 from sklearn_metarec.utils._sklearn import Interval
@@ -144,7 +140,7 @@ class RatingFactorMixin(FactorMixin):
         return join(self.item_biases_, self.item_factors_)
 
     def _make_scorer(self, profiles):
-        users = known_rows(profiles, self._user_vectors())
+        users = profiles.known_rows(self._user_vectors())
         changed = np.flatnonzero(profiles.changed)
         if len(changed):
             folded = np.empty((len(changed), users.shape[1]))

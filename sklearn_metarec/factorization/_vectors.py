@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sklearn_metarec._scoring import FactorScorer
+from sklearn_metarec._scoring import cosine_scorer
 from sklearn_metarec.utils._sklearn import CallbackSupportMixin, check_random_state
 
 
@@ -13,10 +13,10 @@ class CosineMixin:
     item_factors_: np.ndarray
 
     def _item_scorer(self, cols):
-        return _cosines(self.item_factors_, cols)
+        return cosine_scorer(self.item_factors_, cols)
 
     def _user_scorer(self, rows):
-        return _cosines(self.user_factors_, rows)
+        return cosine_scorer(self.user_factors_, rows)
 
 
 class FactorMixin(CallbackSupportMixin, CosineMixin):
@@ -43,16 +43,3 @@ def carry_over(old, new, known, start):
     """Write what is known of the ids of one vocabulary over the starts of another."""
     start[new.lookup(old.ids)] = known
     return start
-
-
-def known_rows(profiles, factors):
-    """Return the rows of known users, and zeros for the others."""
-    known = factors[profiles.codes]
-    known[profiles.codes < 0] = 0
-    return known
-
-
-def _cosines(factors, rows):
-    norms = np.linalg.norm(factors, axis=1, keepdims=True)
-    directions = (factors / np.where(norms > 0, norms, 1)).astype(np.float32)
-    return FactorScorer(directions[rows], directions)

@@ -5,7 +5,7 @@ from numbers import Integral, Real
 import numpy as np
 
 from sklearn_metarec._features import FeatureMixin
-from sklearn_metarec._scoring import FactorScorer
+from sklearn_metarec._scoring import FactorScorer, cosine_scorer
 from sklearn_metarec._weighting import WEIGHTINGS, Weighting
 from sklearn_metarec.base import BaseRecommender
 from sklearn_metarec.interactions import compressed_parts
@@ -130,14 +130,13 @@ class ContentRanker(FeatureMixin, BaseRecommender):
         u, s = leading_components(features, self.n_components, self.random_state)
         return (u * s / np.sqrt(s**2 + self.regularization)).astype(np.float32)
 
-    def _user_vectors(self, profiles):
-        return self._weighting.transform(profiles.matrix) @ self.item_factors_
-
     def _make_scorer(self, profiles):
-        return FactorScorer(self._user_vectors(profiles), self.item_factors_)
+        users = self._weighting.transform(profiles.matrix) @ self.item_factors_
+        return FactorScorer(users, self.item_factors_)
 
     def _cannot_tell(self, profiles):
-        return ~self._user_vectors(profiles).any(axis=1)
+        described = self.item_factors_.any(axis=1).astype(np.float32)
+        return profiles.matrix @ described == 0
 
     def _contributions(self, profiles, col):
         _, cols, values = compressed_parts(self._weighting.transform(profiles.matrix))
@@ -145,6 +144,4 @@ class ContentRanker(FeatureMixin, BaseRecommender):
         return 0.0, cols, values * effect, True
 
     def _item_scorer(self, cols):
-        unit = self.item_factors_.copy()
-        unit /= np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), 1e-12)
-        return FactorScorer(unit[cols], unit)
+        return cosine_scorer(self.item_factors_, cols)

@@ -6,9 +6,9 @@ import numpy as np
 
 from sklearn_metarec._features import FeatureMixin
 from sklearn_metarec._kernels import als
-from sklearn_metarec._scoring import FactorScorer
+from sklearn_metarec._scoring import FactorScorer, cosine_scorer
 from sklearn_metarec.base import BaseRatingRecommender
-from sklearn_metarec.interactions import compressed_parts
+from sklearn_metarec.interactions import compressed_parts, make_csr
 from sklearn_metarec.linear_model._components import leading_components
 from sklearn_metarec.utils._parallel import map_ranges
 from sklearn_metarec.utils._sklearn import HasMethods, Interval, StrOptions
@@ -168,26 +168,31 @@ class ContentRegressor(FeatureMixin, BaseRatingRecommender):
         """Return (mu, q) of the users of a history."""
         indptr, cols, ratings = compressed_parts(history.matrix)
         weights = history.weights
-        rows = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
-        totals, counts = (
-            np.bincount(rows, weights=values, minlength=len(indptr) - 1)
-            for values in (weights * ratings, weights)
-        )
-        prior = self.mean_regularization
-        norm = counts + prior
-        means = np.full(len(norm), self.global_mean_)
-        there = counts > 0
-        means[there] = (totals + prior * self.global_mean_)[there] / norm[there]
+        counts, means = self._means(history)
+        rows = np.repeat(np.arange(len(means)), np.diff(indptr))
         vectors = np.zeros((len(means), self.item_factors_.shape[1]))
         if self.profile == "ridge":
             self._solve(indptr, cols, weights, ratings - means[rows], vectors)
-        else:
-            np.add.at(
-                vectors, rows, (weights * ratings)[:, None] * self.item_factors_[cols]
-            )
-            if self.profile == "mean":
-                vectors[there] /= counts[there, None]
+            return means, vectors
+        totals = make_csr(indptr, cols, weights * ratings, history.matrix.shape)
+        vectors[:] = totals @ self.item_factors_
+        if self.profile == "mean":
+            vectors /= np.where(counts > 0, counts, 1)[:, None]
         return means, vectors
+
+    def _means(self, history):
+        """Return (the sum of weights, mu) of each user."""
+        indptr, _, ratings = compressed_parts(history.matrix)
+        n_users = len(indptr) - 1
+        rows = np.repeat(np.arange(n_users), np.diff(indptr))
+        counts, totals = (
+            np.bincount(rows, weights=values, minlength=n_users)
+            for values in (history.weights, history.weights * ratings)
+        )
+        norm, there = counts + self.mean_regularization, counts > 0
+        totals += self.mean_regularization * self.global_mean_
+        means = totals / np.where(there, norm, 1)
+        return counts, np.where(there, means, self.global_mean_)
 
     def _ridge(self):
         # By the mean square of a vector, the penalty means the same for 5 features
@@ -209,10 +214,9 @@ class ContentRegressor(FeatureMixin, BaseRatingRecommender):
         )  # fmt: skip
 
     def _make_scorer(self, profiles):
-        known = profiles.codes >= 0
-        means = np.where(known, self.user_means_[profiles.codes], self.global_mean_)
-        users = self.user_factors_[profiles.codes]
-        users[~known] = 0
+        codes = profiles.codes
+        means = np.where(codes >= 0, self.user_means_[codes], self.global_mean_)
+        users = profiles.known_rows(self.user_factors_)
         changed = np.flatnonzero(profiles.changed)
         if len(changed):
             folded = self._learn_users(profiles.history.take(changed))
@@ -221,7 +225,7 @@ class ContentRegressor(FeatureMixin, BaseRatingRecommender):
         return FactorScorer(users.astype(np.float32), items, means)
 
     def _contributions(self, profiles, col):
-        means, _ = self._learn_users(profiles.history)
+        _, means = self._means(profiles.history)
         _, cols, ratings = compressed_parts(profiles.matrix)
         weights, vectors = profiles.history.weights, self.item_factors_
         if self.profile == "ridge":
@@ -234,9 +238,7 @@ class ContentRegressor(FeatureMixin, BaseRatingRecommender):
         return means[0], cols, weights * effect * ratings, True
 
     def _item_scorer(self, cols):
-        norms = np.linalg.norm(self.item_factors_, axis=1, keepdims=True)
-        unit = (self.item_factors_ / np.maximum(norms, 1e-12)).astype(np.float32)
-        return FactorScorer(unit[cols], unit)
+        return cosine_scorer(self.item_factors_, cols)
 
 
 def _unit_variance(features):

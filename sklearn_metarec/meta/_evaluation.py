@@ -15,6 +15,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import has_fit_parameter
 
 from sklearn_metarec._evaluate import evaluate_ranking
+from sklearn_metarec._side_tables import SIDE_TABLES
 from sklearn_metarec.base import BaseRecommender
 from sklearn_metarec.interactions import Interactions
 
@@ -84,9 +85,10 @@ class Data:
 
     def form_for(self, estimator):
         """Return the form of the table that an estimator can be given."""
-        side_tables = ("item_features", "user_features")
-        plain = isinstance(estimator, BaseRecommender) and all(
-            getattr(estimator, name, None) is None for name in side_tables
+        plain = (
+            isinstance(estimator, BaseRecommender)
+            and not estimator._reads_context
+            and all(getattr(estimator, name, None) is None for name in SIDE_TABLES)
         )
         return self.coded if plain else self.X
 

@@ -4,7 +4,6 @@ from numbers import Integral
 
 import numpy as np
 from scipy import sparse
-from sklearn import get_config
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_is_fitted
@@ -17,7 +16,11 @@ from sklearn_metarec.preprocessing._column_encoders import (
     VectorColumn,
     kind_of,
 )
-from sklearn_metarec.preprocessing._tables import Columns, configured_output
+from sklearn_metarec.preprocessing._tables import (
+    Columns,
+    as_configured,
+    configured_output,
+)
 from sklearn_metarec.utils._sklearn import (
     Interval,
     check_feature_names_in,
@@ -206,8 +209,7 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
         out = sparse.hstack(blocks, format="csr", dtype=np.float64)
         if configured_output(self) != "default":
             return out.toarray()
-        as_matrix = get_config()["sparse_interface"] == "spmatrix"
-        return sparse.csr_matrix(out) if as_matrix else out
+        return as_configured(out)
 
     def _block(self, position, column):
         block = self._encoders[position].transform(column)

@@ -1,15 +1,17 @@
 """A user's behaviour as columns."""
 
 import numpy as np
-from scipy import sparse
-from sklearn import get_config
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_metarec._history import History, Rows
 from sklearn_metarec._weighting import WEIGHTINGS, Weighting
 from sklearn_metarec.interactions import encode_interactions, read_table, take_csr
-from sklearn_metarec.preprocessing._tables import check_same_columns, configured_output
+from sklearn_metarec.preprocessing._tables import (
+    as_configured,
+    check_same_columns,
+    check_sparse_output,
+)
 from sklearn_metarec.utils._sklearn import StrOptions, fit_context, validate_data
 
 
@@ -102,12 +104,8 @@ class HistoryEncoder(TransformerMixin, BaseEstimator):
             scikit-learn is configured so.
         """
         check_is_fitted(self)
-        if self.sparse_output and configured_output(self) != "default":
-            raise ValueError(
-                "A dataframe does not support sparse data. Set sparse_output=False (a "
-                "RecommenderPipeline has dataframes between its steps), or the output "
-                "to set_output(transform='default')."
-            )
+        if self.sparse_output:
+            check_sparse_output(self)
         check_same_columns(self, X)
         table = read_table(X, warn=False)
         codes = self._users.lookup(table.user, "user_id")
@@ -117,10 +115,7 @@ class HistoryEncoder(TransformerMixin, BaseEstimator):
             rows = np.repeat(np.arange(len(cols)), np.diff(out.indptr))
             out.data[out.indices == cols[rows]] = 0
             out.eliminate_zeros()
-        if not self.sparse_output:
-            return out.toarray()
-        as_matrix = get_config()["sparse_interface"] == "spmatrix"
-        return sparse.csr_matrix(out) if as_matrix else out
+        return as_configured(out) if self.sparse_output else out.toarray()
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the output columns.

@@ -4,12 +4,16 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy import sparse
-from sklearn import get_config
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_metarec._vocabulary import encode_ids
-from sklearn_metarec.preprocessing._tables import Columns, as_array, configured_output
+from sklearn_metarec.preprocessing._tables import (
+    Columns,
+    as_array,
+    as_configured,
+    check_sparse_output,
+)
 from sklearn_metarec.utils._sklearn import (
     Interval,
     StrOptions,
@@ -161,13 +165,8 @@ class MultiHotEncoder(TransformerMixin, BaseEstimator):
             scikit-learn is configured so.
         """
         check_is_fitted(self)
-        container = configured_output(self)
-        if self.sparse_output and container != "default":
-            raise ValueError(
-                f"{container.capitalize()} output does not support sparse data. Set "
-                "sparse_output=False (a RecommenderPipeline has dataframes between its "
-                "steps), or the output to set_output(transform='default')."
-            )
+        if self.sparse_output:
+            check_sparse_output(self)
         table = Columns(X)
         validate_data(self, X, reset=False, skip_check_array=True)
         blocks = [
@@ -175,10 +174,7 @@ class MultiHotEncoder(TransformerMixin, BaseEstimator):
             for position, column in enumerate(table.columns)
         ]
         out = sparse.hstack(blocks, format="csr", dtype=self.dtype)
-        if not self.sparse_output:
-            return out.toarray()
-        as_matrix = get_config()["sparse_interface"] == "spmatrix"
-        return sparse.csr_matrix(out) if as_matrix else out
+        return as_configured(out) if self.sparse_output else out.toarray()
 
     def _encode(self, column, position, table):
         cells = _Cells(column, self.sep)

@@ -1,9 +1,15 @@
 """What the transformers share: a table as columns, and columns as a table again."""
 
 import numpy as np
+from scipy import sparse
 from sklearn import get_config
 
-from sklearn_metarec.interactions import _as_frame, find_roles, read_table
+from sklearn_metarec.interactions import (
+    _as_frame,
+    check_is_table,
+    find_roles,
+    read_table,
+)
 from sklearn_metarec.utils._sklearn import check_array, validate_data
 
 # Beyond it a float64 cannot tell neighbouring integers apart.
@@ -106,8 +112,7 @@ class Columns:
 
 def check_same_columns(estimator, X):
     """Check that a table has the columns of the fit, before any of them is read."""
-    if getattr(X, "ndim", 2) != 2:
-        check_array(X, dtype=None)  # says what to do about it, and raises
+    check_is_table(X)
     validate_data(estimator, X, reset=False, skip_check_array=True)
 
 
@@ -115,6 +120,23 @@ def configured_output(estimator):
     """Return what a transformer is configured to return: default, pandas, polars."""
     config = getattr(estimator, "_sklearn_output_config", {})
     return config.get("transform", get_config()["transform_output"])
+
+
+def check_sparse_output(estimator):
+    """Check that nobody wants a dataframe of what a transformer returns sparse."""
+    container = configured_output(estimator)
+    if container != "default":
+        raise ValueError(
+            f"{container.capitalize()} output does not support sparse data. Set "
+            "sparse_output=False (a RecommenderPipeline has dataframes between its "
+            "steps), or the output to set_output(transform='default')."
+        )
+
+
+def as_configured(rows):
+    """Return a sparse array as the sparse container that scikit-learn is set to."""
+    as_matrix = get_config()["sparse_interface"] == "spmatrix"
+    return sparse.csr_matrix(rows) if as_matrix else rows
 
 
 def output_of(estimator):
