@@ -1,19 +1,22 @@
 """The rating error of the factorization machine, and what each group of features gives.
 
-    python benchmarks/fm.py --data DIR [--seeds 0 1 2] [--folds 5] [--likelihood ...]
-
-MovieLens 100k, random folds (KFold, shuffled), predictions clipped to [1, 5]. Sets of
+MovieLens-100k of $SKLEARN_METAREC_DATA, random folds (KFold, shuffled), predictions clipped to [1, 5]. Sets of
 items and of users come from the training part. Side features: age group, gender,
 occupation and the first digit of the zip code of users; genres and year of items; the
-day is a third block. Two cores, one fit at a time.
+day is a third block. The blocks are given to the sampler itself: FMRegressor has those
+of ids and sets only.
+
+    python benchmarks/fm.py --features sets+side+day --folds 1
 """
 
 import argparse
+import os
 import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from _machine import describe, print_header, print_row, seconds
 from scipy import sparse
 from scipy.special import ndtr
 from sklearn.model_selection import KFold
@@ -85,7 +88,7 @@ def expected(likelihood, predicted):
 
 
 def error(data, train, test, features, args):
-    """Return (RMSE, seconds) of one fit."""
+    """Return RMSE and time of one fit."""
     began = time.perf_counter()
     kind = OrderedProbit if args.likelihood == "ordered_probit" else Gaussian
     likelihood = kind(data.y[train], np.ones(len(train)))
@@ -99,40 +102,44 @@ def error(data, train, test, features, args):
             chain.step()
             if step >= args.burn_in:
                 total += expected(likelihood, chain.predictions(codes))
-    seconds = time.perf_counter() - began
+    took = time.perf_counter() - began
     mean = np.clip(total / (args.steps - args.burn_in), 1, 5)
-    return np.sqrt(np.mean((mean - data.y[test]) ** 2)), seconds
+    return np.sqrt(np.mean((mean - data.y[test]) ** 2)), took
 
 
 def main():
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--folds", type=int, default=5, help="run the first so many")
-    parser.add_argument("--features", nargs="+", default=FEATURES)
+    parser.add_argument("--features", nargs="+", default=FEATURES, choices=FEATURES)
     parser.add_argument("--likelihood", default="gaussian")
     parser.add_argument("--factors", type=int, default=10)
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--burn-in", type=int, default=20)
     parser.add_argument("--jobs", type=int, default=None)
     args = parser.parse_args()
-    data = MovieLens(args.data)
-    print(f"{args.likelihood}, {args.factors} factors, {args.steps} steps")
+    folder = os.environ.get("SKLEARN_METAREC_DATA")
+    if not folder:
+        raise SystemExit("Set SKLEARN_METAREC_DATA to the folder of the data sets.")
+    data = MovieLens(Path(folder))
+    print_header("features", "RMSE", "by seed", "fit and predict s a fold")
     for features in args.features:
-        found = []
-        for seed in args.seeds:
-            folds = KFold(5, shuffle=True, random_state=seed).split(data.y)
-            for number, (train, test) in enumerate(folds):
-                if number < args.folds:
-                    found.append(error(data, train, test, features, args))
-        errors, seconds = np.transpose(found)
-        print(
-            f"{features:15} RMSE {errors.mean():.4f} (seed by seed "
-            f"{errors.reshape(len(args.seeds), -1).mean(axis=1).round(4)}), "
-            f"median {np.median(seconds):.2f} s a fit",
-            flush=True,
-        )
+        found = [
+            error(data, train, test, features, args)
+            for seed in args.seeds
+            for train, test in list(
+                KFold(5, shuffle=True, random_state=seed).split(data.y)
+            )[: args.folds]
+        ]
+        errors, took = np.transpose(found)
+        by_seed = errors.reshape(len(args.seeds), -1).mean(axis=1)
+        print_row(
+            features, f"{errors.mean():.4f}", ", ".join(f"{e:.4f}" for e in by_seed),
+            seconds(np.median(took)),
+        )  # fmt: skip
+    print(f"\n{args.likelihood}, {args.factors} factors, {args.steps} steps, of which "
+          f"{args.burn_in} are not counted\n\n{describe('scikit-learn')}")  # fmt: skip
 
 
 if __name__ == "__main__":
