@@ -1,10 +1,10 @@
 """The rating error of the factorization machine, and what each group of features gives.
 
-MovieLens-100k of $SKLEARN_METAREC_DATA, random folds (KFold, shuffled), predictions clipped to [1, 5]. Sets of
-items and of users come from the training part. Side features: age group, gender,
-occupation and the first digit of the zip code of users; genres and year of items; the
-day is a third block. The blocks are given to the sampler itself: FMRegressor has those
-of ids and sets only.
+MovieLens-100k of $SKLEARN_METAREC_DATA, random folds (KFold, shuffled), predictions
+clipped to [1, 5]. Sets of items and of users come from the training part. Side
+features: age group, gender, occupation and the first digit of the zip code of users;
+genres and year of items; the day is a third block. The blocks are given to the
+sampler itself: FMRegressor has those of ids and sets only.
 
     python benchmarks/fm.py --features sets+side+day --folds 1
 """
