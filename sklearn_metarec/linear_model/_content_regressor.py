@@ -190,8 +190,8 @@ class ContentRegressor(FeatureMixin, BaseRatingRecommender):
             for values in (history.weights, history.weights * ratings)
         )
         norm, there = counts + self.mean_regularization, counts > 0
-        totals += self.mean_regularization * self.global_mean_
-        means = totals / np.where(there, norm, 1)
+        prior = self.mean_regularization * self.global_mean_
+        means = (totals + prior) / np.where(there, norm, 1)
         return counts, np.where(there, means, self.global_mean_)
 
     def _ridge(self):
