@@ -1,5 +1,6 @@
 """Choosing, and combining, recommenders."""
 
+from sklearn_metarec.meta._meta_features import meta_features
 from sklearn_metarec.meta._selector import MetaSelector
 
-__all__ = ["MetaSelector"]
+__all__ = ["MetaSelector", "meta_features"]
