@@ -11,10 +11,12 @@ __version__ = "0.1.0"
 _NAMES = {
     "BPR": "factorization",
     "BiasRegressor": "linear_model",
+    "Blend": "ensemble",
     "ContentRanker": "linear_model",
     "ContentRegressor": "linear_model",
     "EASE": "linear_model",
     "FMRegressor": "factorization",
+    "Fallback": "ensemble",
     "IALS": "factorization",
     "ItemKNN": "neighbors",
     "ItemKNNRegressor": "neighbors",

@@ -122,6 +122,17 @@ class History:
         weights = pair_matrix(rows, cols, weight, shape).data
         return History(self.users, self.items, _means(totals, weights), weights)
 
+    def keep(self, items):
+        """Return the pairs of some items only, in their codes."""
+        entries = self.matrix.tocoo()
+        cols = items.lookup(self.items.ids)[entries.col]
+        kept = cols >= 0
+        shape = (self.matrix.shape[0], len(items))
+        rows = entries.row[kept].astype(np.int32)
+        matrix = pair_matrix(rows, cols[kept], entries.data[kept], shape)
+        weights = None if self.weights is None else self.weights[kept]
+        return History(self.users, items, matrix, weights)
+
     def merge(self, other):
         """Return the union of two histories with vocabularies of their own."""
         users = _union(self.users, other.users)
@@ -204,6 +215,30 @@ class Profiles:
             liked = np.concatenate(([0], np.cumsum(data > 0)))
             return liked[indptr[1:]] == liked[indptr[:-1]]
         return np.diff(indptr) == 0
+
+    def recode(self, history, users, items, new_users, new_items):
+        """Return the same users as another model knows them.
+
+        Parameters
+        ----------
+        history : History
+            What that model was fitted on.
+        users, items : Vocabulary
+            The ids that the codes here stand for.
+        new_users, new_items : Vocabulary
+            The ids of that model, which need not have all of them.
+
+        Returns
+        -------
+        profiles : Profiles
+            In its codes; what is added of unknown items is lost.
+        """
+        codes, added = self.codes, self._added
+        if not np.array_equal(users.ids, new_users.ids):
+            codes = np.where(codes >= 0, new_users.lookup(users.ids)[codes], -1)
+        if added is not None and not np.array_equal(items.ids, new_items.ids):
+            added = added.keep(new_items)
+        return Profiles(history, codes.astype(np.int32), added, self.context)
 
     def known_rows(self, values):
         """Return what was learned of each user, and zeros for those not in the fit."""

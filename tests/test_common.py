@@ -23,6 +23,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn_metarec import (
     EASE,
     BiasRegressor,
+    ItemKNN,
     PopularityRecommender,
     RecommenderPipeline,
     make_recommender_pipeline,
@@ -42,11 +43,26 @@ SETTINGS = {
         {"n_factors": 3, "sampling": "uniform", "optimizer": "sgd", "weighting": None},
     ],
     "BiasRegressor": [{}, {"user_regularization": 0.5, "tol": 0.0}],
+    "Blend": [
+        {"estimators": [("ease", EASE()), ("popular", PopularityRecommender())]},
+        {
+            "estimators": [("ease", EASE(5.0)), ("knn", ItemKNN())],
+            "weights": [1.0, 3.0],
+            "method": "rank",
+        },
+    ],
     "EASE": [{}, {"regularization": 5.0, "weighting": "bm25"}, {"weighting": None}],
     "FMRegressor": [
         {"n_factors": 3, "max_iter": 30, "burn_in": 10},
         {"n_factors": 2, "max_iter": 20, "implicit": None, "n_draws": 5},
         {"n_factors": 2, "max_iter": 15, "burn_in": 5, "likelihood": "ordered_probit"},
+    ],
+    "Fallback": [
+        {},
+        {
+            "estimators": [("ease", EASE(5.0)), ("knn", ItemKNN())],
+            "min_history": [3],
+        },
     ],
     "IALS": [
         {"n_factors": 4},
