@@ -105,7 +105,7 @@ class Blend(EnsembleRecommender):
     def _combine(self, profiles, scorers):
         size = len(profiles), len(self.items_)
         if self.method == "score":
-            return _ScoreBlend(scorers, self.weights_, *size)
+            return ScoreBlend(scorers, self.weights_, *size)
         return _RankBlend(scorers, self.weights_, *size, self.rank_constant)
 
     def _contributions(self, profiles, col):
@@ -145,7 +145,7 @@ def _checked_weights(weights, n_members):
     return weights / weights.sum()
 
 
-class _ScoreBlend(BlockScorer):
+class ScoreBlend(BlockScorer):
     """The weighted mean of standardized scores."""
 
     def __init__(self, scorers, weights, n_users, n_items):

@@ -18,10 +18,15 @@ from sklearn_metarec._evaluate import evaluate_ranking
 from sklearn_metarec._side_tables import SIDE_TABLES
 from sklearn_metarec.base import BaseRecommender
 from sklearn_metarec.interactions import Interactions
+from sklearn_metarec.meta._combination import can_be_member, shortlist
+from sklearn_metarec.metrics import parse_metric
+from sklearn_metarec.metrics._codes import TOGETHER
 
 # How long after its limit a task that does not listen is killed with its worker.
 _GRACE = 1.0
 _REASON_LENGTH = 300
+# Metrics that have a value for each user and read nothing of the fit.
+_MEAN_OVER_USERS = {"f1", "hit_rate", "map", "mrr", "ndcg", "precision", "recall"}
 # So few rows that fitting them costs nothing but the compiling of kernels.
 _WARM_UP_ROWS = 50
 
@@ -36,10 +41,13 @@ class Measure:
         A ranking metric, `"rmse"`, or None where `scorer` says it all.
     scorer : callable or None
         A scikit-learn scorer.
+    users : ndarray or None
+        Codes of the users whose best items are kept, to see what combinations give.
     """
 
     metric: str | None = None
     scorer: Any = None
+    users: np.ndarray | None = None
 
     def values(self, model, X, y, sample_weight):
         """Return (value of each user or row, their weights), or None and the score."""
@@ -48,10 +56,12 @@ class Measure:
         if self.metric == "rmse":
             errors = (np.asarray(model.predict(X)) - y) ** 2
             return -errors, sample_weight
+        together = parse_metric(self.metric)[0] in TOGETHER
         scores = evaluate_ranking(
-            model, X, y, sample_weight, metrics=(self.metric,), per_user=True
+            model, X, y, sample_weight, metrics=(self.metric,), per_user=not together
         )
-        return scores[self.metric], None
+        value = scores[self.metric]
+        return (None, float(value)) if together else (value, None)
 
     def mean(self, values, weights):
         """Return the score of the values."""
@@ -61,6 +71,22 @@ class Measure:
             return np.nan
         mean = float(np.average(values, weights=weights))
         return -np.sqrt(-mean) if self.metric == "rmse" else mean
+
+    @property
+    def per_user(self):
+        """Whether it is the mean of one value a user."""
+        return (
+            self.metric is not None
+            and self.metric != "rmse"
+            and (parse_metric(self.metric)[0] in _MEAN_OVER_USERS)
+        )
+
+    def shortlist(self, model, X):
+        """Return the best items of the users that are to be kept, or None."""
+        coded = isinstance(X, Interactions)
+        if self.users is None or not coded or not can_be_member(model):
+            return None
+        return shortlist(model, self.users)
 
 
 @dataclass(frozen=True)
@@ -88,9 +114,17 @@ class Data:
         plain = (
             isinstance(estimator, BaseRecommender)
             and not estimator._reads_context
-            and all(getattr(estimator, name, None) is None for name in SIDE_TABLES)
+            and not _has_side_tables(estimator)
         )
         return self.coded if plain else self.X
+
+
+def _has_side_tables(estimator):
+    """Tell whether an estimator, or a member of it, has features of its own ids."""
+    return any(
+        value is not None and name.rsplit("__", 1)[-1] in SIDE_TABLES
+        for name, value in estimator.get_params().items()
+    )
 
 
 @dataclass(frozen=True)
@@ -103,6 +137,8 @@ class Outcome:
         NaN if it failed.
     values : ndarray or None
         One value a user or row, comparable between candidates.
+    shortlist : tuple of ndarray or None
+        Best items and their scores, of the users that the measure names.
     fit_time, score_time : float
         Seconds.
     error : str or None
@@ -113,6 +149,7 @@ class Outcome:
 
     score: float = np.nan
     values: np.ndarray | None = None
+    shortlist: tuple[np.ndarray, np.ndarray] | None = None
     fit_time: float = 0.0
     score_time: float = 0.0
     error: str | None = None
@@ -193,6 +230,7 @@ def evaluate(estimator, table, y, sample_weight, train, test, measure, limit, le
                 model, _rows(table, test), _take(y, test), _take(sample_weight, test)
             )
             score = measure.mean(values, weights)
+            kept = measure.shortlist(model, table)
     except _TimeIsUp:
         seconds = time.perf_counter() - started
         reason = f"given up after {seconds:.1f} s"
@@ -201,7 +239,7 @@ def evaluate(estimator, table, y, sample_weight, train, test, measure, limit, le
         seconds = time.perf_counter() - started
         return Outcome(fit_time=seconds, error=f"{type(error).__name__}: {error}")
     ended = time.perf_counter()
-    return Outcome(score, values, fitted - started, ended - fitted)
+    return Outcome(score, values, kept, fitted - started, ended - fitted)
 
 
 def fit_weighted(model, X, y, sample_weight):

@@ -1,12 +1,13 @@
 """One selection under way: which configurations ran, on how much, with what result."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from sklearn_metarec.meta import _race
-from sklearn_metarec.meta._evaluation import run_tasks
+from sklearn_metarec.meta import _combination, _race
+from sklearn_metarec.meta._combination import can_be_member
+from sklearn_metarec.meta._evaluation import Outcome, run_tasks
 
 # How a fit's time grows with the share of users it sees: more than in proportion,
 # since more users bring more items, too.
@@ -99,6 +100,8 @@ class Selection:
         As in joblib.
     rng : RandomState
         Draws the users of the samples.
+    combining : bool
+        Whether the leaders are to be combined in the end.
     report : callable
         Takes a line of progress.
 
@@ -108,7 +111,9 @@ class Selection:
         Whether the budget cut the race short.
     """
 
-    def __init__(self, records, data, folds, measure, clock, n_jobs, rng, report):
+    def __init__(
+        self, records, data, folds, measure, clock, n_jobs, rng, combining, report
+    ):
         self.records = records
         self.data = data
         self.folds = folds
@@ -119,6 +124,13 @@ class Selection:
         self.exhausted = False
         self._given_up = {}  # from candidate to the seconds it was given
         self._order = rng.permutation(len(data.coded.users))
+        self._rng = rng
+        self.kept = []
+        if combining and measure.per_user:
+            self.kept = [
+                _combination.Fold(data.coded, data.y, train, test, rng)
+                for train, test in folds
+            ]
 
     def run(self, plan, evaluations):
         """Race over the shares of the plan, as far as the budget goes."""
@@ -127,7 +139,7 @@ class Selection:
         )
         for record in self.records[n_configs:]:
             self._skip(record, "more evaluations than the budget has")
-        self.folds = self.folds[:n_folds]
+        self.folds, self.kept = self.folds[:n_folds], self.kept[:n_folds]
         runners = self.records[:n_configs]
         for share in plan:
             self._run_share(runners, share)
@@ -140,6 +152,47 @@ class Selection:
                     record.status = "out"
             if len(runners) == 1 and runners[0].score > -np.inf:
                 return  # decided
+
+    def combine(self):
+        """Combine the leaders where that is better for sure; a further record each."""
+        ran = [r for r in self.records if r.share == 1 and r.values is not None]
+        if not self.kept or not ran:
+            return
+        ran.sort(key=lambda r: (-r.score, r.place))
+        kinds: dict[str, Record] = {}
+        for record in ran:
+            if all(outcome.shortlist for outcome in record.outcomes.values()):
+                kinds.setdefault(record.name, record)
+        found = _combination.blend(
+            list(kinds.values()), self.kept, self.measure.metric, self._rng
+        )
+        if found is not None:
+            ran.insert(0, self._add(found))
+        members = [r for r in ran if can_be_member(r.estimator)]
+        if ran[0] in members:
+            found = _combination.for_short_histories(
+                ran[0], members[1:], self.kept, self._rng
+            )
+            if found is not None:
+                self._add(found)
+
+    def _add(self, combined):
+        """Add a record of a combination, as if it had been measured like the others."""
+        outcomes = {}
+        for fold, values in enumerate(combined.values):
+            parts = [member.outcomes[fold] for member in combined.members]
+            outcomes[fold] = Outcome(
+                self.measure.mean(values, None), values,
+                fit_time=sum(part.fit_time for part in parts),
+                score_time=sum(part.score_time for part in parts),
+            )  # fmt: skip
+        record = Record(
+            combined.name, combined.estimator, combined.params, len(self.records),
+            "ran", share=1.0, outcomes=outcomes,
+        )  # fmt: skip
+        self.records.append(record)
+        self.report(f"{record.name} {record.params}: {record.score:.4f}")
+        return record
 
     def best(self):
         """Return the record with the best score on the largest share, or None.
@@ -166,6 +219,9 @@ class Selection:
 
     def _run_share(self, runners, share):
         folds = [self._sample(train, test, share) for train, test in self.folds]
+        measures = [self.measure] * len(folds)
+        if share == 1 and self.kept:
+            measures = [replace(self.measure, users=fold.users) for fold in self.kept]
         by_place = {record.place: record for record in runners}
         keys = [(r.place, fold) for r in runners for fold in range(len(folds))]
         gathered: dict[int, dict] = {record.place: {} for record in runners}
@@ -184,7 +240,7 @@ class Selection:
             table = self.data.form_for(record.estimator)
             return (
                 record.estimator, table, self.data.y, self.data.sample_weight,
-                *folds[key[1]], self.measure, self.clock.limit(cost),
+                *folds[key[1]], measures[key[1]], self.clock.limit(cost),
                 None if self.clock.seconds is None else self.clock.left,
             )  # fmt: skip
 

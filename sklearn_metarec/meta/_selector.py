@@ -85,6 +85,11 @@ class MetaSelector(MetaEstimatorMixin, BaseEstimator):
         A ceiling: seconds ("60s", "5min", "1h"), with the start of workers and the
         refit counted, or a number of evaluations (one fit on one fold). Without one,
         the whole plan runs.
+    combine : {"auto"} or None, default="auto"
+        Whether to combine the leaders where that is better for sure, by a paired test
+        on users that it was not fitted to: a `Blend` of the best of each candidate,
+        and a `Fallback` to another model for users with short histories. For ranking
+        by metrics that are a mean over users, and rankers of this package.
     refit : bool, default=True
         Whether to fit the best configuration on all rows.
     n_jobs : int, default=None
@@ -160,6 +165,7 @@ class MetaSelector(MetaEstimatorMixin, BaseEstimator):
         "scoring": [str, callable, None],
         "cv": ["cv_object"],
         "budget": [str, Integral, None],
+        "combine": [StrOptions({"auto"}), None],
         "refit": ["boolean"],
         "n_jobs": [Integral, None],
         "error_score": [StrOptions({"raise"}), Real],
@@ -169,13 +175,15 @@ class MetaSelector(MetaEstimatorMixin, BaseEstimator):
 
     def __init__(
         self, candidates=None, *, task="ranking", scoring=None, cv=None, budget=None,
-        refit=True, n_jobs=None, error_score=np.nan, random_state=None, verbose=0,
+        combine="auto", refit=True, n_jobs=None, error_score=np.nan,
+        random_state=None, verbose=0,
     ):  # fmt: skip
         self.candidates = candidates
         self.task = task
         self.scoring = scoring
         self.cv = cv
         self.budget = budget
+        self.combine = combine
         self.refit = refit
         self.n_jobs = n_jobs
         self.error_score = error_score
@@ -223,12 +231,14 @@ class MetaSelector(MetaEstimatorMixin, BaseEstimator):
             measure = self._measure()
             folds = self._folds(data, rng)
             selection = Selection(
-                records, data, folds, measure, clock, self.n_jobs, rng, self._report
-            )
+                records, data, folds, measure, clock, self.n_jobs, rng,
+                self.combine == "auto", self._report,
+            )  # fmt: skip
             if folds:
                 plan = _race.shares(len(data.coded))
                 selection.run(plan, evaluations)
                 self._check_errors(records)
+                selection.combine()
             self._set_results(selection, records)
             if self.refit:
                 self._refit(records[self.best_index_], X, y, sample_weight, clock)
