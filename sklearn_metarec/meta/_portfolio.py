@@ -1,48 +1,57 @@
 """The configurations that a selection tries, best first."""
 
+import re
+
 from sklearn.model_selection import ParameterGrid
 
 from sklearn_metarec.dummy import PopularityRecommender
-from sklearn_metarec.factorization import IALS, MFRegressor
-from sklearn_metarec.linear_model import EASE, BiasRegressor
-from sklearn_metarec.neighbors import ItemKNN, UserKNN
+from sklearn_metarec.factorization import FMRegressor, MFRegressor, SVDppRegressor
+from sklearn_metarec.linear_model import BiasRegressor
+from sklearn_metarec.meta._knowledge import experiences, portfolio
+from sklearn_metarec.neighbors import ItemKNNRegressor
 
-# The default, one for long histories in a small catalogue, and one for short histories.
-_IALS_GRID = [
-    {"regularization": [5.5], "alpha": [10.0]},
-    {"regularization": [4.0], "alpha": [5.0]},
-    {"regularization": [16.0], "alpha": [20.0]},
-]
+# How many configurations of the portfolio are tried: on sets that it was not learned
+# from, further ones gain next to nothing (benchmarks/learn_portfolio.py).
+_LENGTH = 8
 
 
-def default_candidates(task):
-    """Return the candidates of a task as (name, estimator, parameter space).
+def default_candidates(task, more=()):
+    """Return what is tried by default as (name, estimator, parameters).
 
-    Ordered by hand, by how often a configuration wins on public data sets: a small
-    budget tries the first ones only.
+    Rankers are ordered by what is known of other data sets: each next one adds most
+    to those before it. Popularity comes last: it costs nothing, and may be best for
+    users of whom little is known. Rating models are ordered by hand, by accuracy for
+    their cost.
 
     Parameters
     ----------
     task : {"ranking", "rating"}
         What is to be predicted.
+    more : sequence of Experience, default=()
+        What the caller knows beside what ships with the package.
 
     Returns
     -------
     candidates : list of tuples
-        Fresh estimators.
+        Fresh estimators, with the parameters set.
     """
     if task == "rating":
-        return [
-            ("mf", MFRegressor(), {}),
-            ("bias", BiasRegressor(), {}),
-        ]
-    return [
-        ("ease", EASE(), {"regularization": [200.0, 1000.0, 50.0]}),
-        ("item_knn", ItemKNN(), {}),
-        ("ials", IALS(), _IALS_GRID),
-        ("user_knn", UserKNN(), {}),
-        ("popularity", PopularityRecommender(), {}),
-    ]
+        models = [
+            MFRegressor(), BiasRegressor(), ItemKNNRegressor(), FMRegressor(),
+            SVDppRegressor(),
+        ]  # fmt: skip
+        return [(_name(model), model, {}) for model in models]
+    order = portfolio([*experiences(task), *more], _LENGTH)
+    made = [(c.make(), dict(c.params)) for c in order]
+    if not any(isinstance(model, PopularityRecommender) for model, _ in made):
+        made.append((PopularityRecommender(), {}))
+    return [(_name(model), model, params) for model, params in made]
+
+
+def _name(model):
+    """Return a short name of a model: "item_knn" of an `ItemKNN`."""
+    name = re.sub("(Recommender|Regressor)$", "", type(model).__name__)
+    return re.sub("(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
 def expand(candidates):

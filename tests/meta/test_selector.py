@@ -96,7 +96,7 @@ def test_agrees_with_grid_search(table):
     cv = PerUserShuffleSplit(n_splits=2, test_size=0.2, random_state=0)
     search = GridSearchCV(EASE(), grid, cv=cv, scoring=make_ranking_scorer("ndcg@10"))
     search.fit(X, y)
-    selector = MetaSelector([("ease", EASE(), grid)], cv=cv).fit(X, y)
+    selector = MetaSelector([("ease", EASE(), grid)], cv=cv, combine=None).fit(X, y)
     assert selector.best_params_ == search.best_params_
     np.testing.assert_allclose(
         selector.cv_results_["mean_test_score"], search.cv_results_["mean_test_score"]

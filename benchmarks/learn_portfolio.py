@@ -1,0 +1,139 @@
+"""Learn the portfolio of `MetaSelector` from the results of `run_grid.py`.
+
+Writes the knowledge that ships with the package: for each data set its meta-features,
+and score and cost of each configuration (no row of the data themselves). Prints how
+well the first configurations of an ordered portfolio do on a family of data sets that
+it was not learned from: the fixed order, and one re-ordered by the most similar sets.
+
+    python benchmarks/run_grid.py && python benchmarks/learn_portfolio.py
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from _machine import print_header, print_row
+from run_grid import GRID, RESULTS, read
+
+import sklearn_metarec
+from sklearn_metarec.meta import _knowledge, meta_features
+from sklearn_metarec.meta._knowledge import Configuration, Experience, portfolio
+
+FAMILIES = {
+    "movielens_100k": "movielens", "movielens_1m": "movielens",
+    "movielens_latest_small": "movielens",
+}  # fmt: skip
+SIZES = [1, 2, 4, 6, 8, 12]
+# What tells data sets apart, as far as the literature agrees, in logarithms.
+TELLING = [
+    "n_users", "n_items", "density", "users_per_item", "user_count_mean",
+    "user_count_mode", "user_count_gini", "item_count_gini", "item_count_mean",
+    "head_share",
+]  # fmt: skip
+
+
+def main():
+    """Print the comparison, and write the knowledge."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--write", action="store_true", help="into the package")
+    parser.add_argument("--least", type=float, default=1.0,
+                        help="share of the grid that a set must have")  # fmt: skip
+    options = parser.parse_args()
+    known = experiences(options.results, options.least)
+    compare(known)
+    if options.write:
+        # Made worlds teach what is good in made worlds: see the comparison.
+        write([e for e in known if e.family != "made"])
+
+
+def experiences(path, least):
+    """Return what the file of results tells, a mean over seeds each."""
+    grid = [
+        Configuration(e["model"], tuple(sorted(e["params"].items())))
+        for e in json.loads(GRID.read_text())
+    ]
+    frame = pd.read_csv(path)
+    frame["seconds"] = frame["fit_seconds"] + frame["rank_seconds"]
+    found = []
+    for name, rows in frame.groupby("data", sort=False):
+        means = rows.groupby("configuration")[["ndcg@10", "seconds"]].mean()
+        if len(means) < least * len(grid):
+            print(f"{name}: {len(means)} of {len(grid)} configurations, left out")
+            continue
+        made = name.startswith("world_")
+        family = "made" if made else FAMILIES.get(name, name)
+        features = meta_features(read(name), landmarks=True, random_state=0)
+        scores = {grid[place]: row["ndcg@10"] for place, row in means.iterrows()}
+        seconds = {grid[place]: row["seconds"] for place, row in means.iterrows()}
+        found.append(Experience(name, family, features, scores, seconds))
+    return found
+
+
+def compare(known):
+    """Print regrets of portfolios on families that they were not learned from."""
+    print("\nRegret in percent: mean over the real sets (worst), family left out.\n")
+    print_header("order", *(f"first {n}" for n in SIZES))
+    real = [e for e in known if e.family != "made"]
+    for label, order in {
+        "fixed": lambda rest, e: portfolio([o for o in rest if o.family != "made"]),
+        "fixed, of made worlds too": lambda rest, e: portfolio(rest),
+        "of the 8 most similar sets": lambda rest, e: similar_first(rest, e, 8),
+        "of the 4 most similar sets": lambda rest, e: similar_first(rest, e, 4),
+    }.items():
+        regrets = np.array([
+            regret(order([o for o in known if o.family != e.family], e), e)
+            for e in real
+        ])  # fmt: skip
+        print_row(label, *(
+            f"{100 * column.mean():.2f} ({100 * column.max():.2f})"
+            for column in regrets.T
+        ))  # fmt: skip
+    print("\nThe portfolio of all real sets:\n")
+    for place, configuration in enumerate(portfolio(real, 12), 1):
+        print(f"{place}. {configuration.model} {dict(configuration.params)}")
+
+
+def regret(order, experience):
+    """Return what the best of the first few is behind the best of the grid."""
+    relative = experience.relative(order)
+    return [1 - relative[:n].max() for n in SIZES]
+
+
+def similar_first(known, experience, n):
+    """Return the portfolio of the most similar sets, then the rest of the general."""
+    rows = np.array([telling(e) for e in known])
+    scale = rows.std(axis=0) + 1e-9
+    distance = np.linalg.norm((rows - telling(experience)) / scale, axis=1)
+    nearest = [known[place] for place in np.argsort(distance)[:n]]
+    first = portfolio(nearest, 12)
+    return first + [c for c in portfolio(known) if c not in first]
+
+
+def telling(experience):
+    """Return the features that similarity goes by."""
+    return np.log([max(experience.features[name], 1e-6) for name in TELLING])
+
+
+def write(known):
+    """Write what ships with the package."""
+    content = {
+        "provenance": (
+            "Written by benchmarks/learn_portfolio.py from benchmarks/run_grid.py: "
+            "nDCG@10 on the reference split, all rows positive, mean over seeds; "
+            f"seconds of one core. sklearn_metarec {sklearn_metarec.__version__}."
+        ),
+        "experiences": {
+            "ranking": [_knowledge.write_experience(e) for e in known],
+            "rating": [],
+        },
+    }
+    path = Path(_knowledge.__file__).with_name("_knowledge.json")
+    path.write_text(json.dumps(content, separators=(",", ":")) + "\n")
+    print(f"\n{path.stat().st_size / 1e3:.0f} kB written.")
+
+
+if __name__ == "__main__":
+    main()
