@@ -46,7 +46,7 @@ def main():
     compare(known)
     if options.write:
         # Made worlds teach what is good in made worlds: see the comparison.
-        write([e for e in known if e.family != "made"])
+        write(real_of(known))
 
 
 def experiences(path, least):
@@ -76,12 +76,19 @@ def compare(known):
     """Print regrets of portfolios on families that they were not learned from."""
     print("\nRegret in percent: mean over the real sets (worst), family left out.\n")
     print_header("order", *(f"first {n}" for n in SIZES))
-    real = [e for e in known if e.family != "made"]
+    real = real_of(known)
     for label, order in {
-        "fixed": lambda rest, e: portfolio([o for o in rest if o.family != "made"]),
-        "fixed, of made worlds too": lambda rest, e: portfolio(rest),
-        "of the 8 most similar sets": lambda rest, e: similar_first(rest, e, 8),
-        "of the 4 most similar sets": lambda rest, e: similar_first(rest, e, 4),
+        "one of a model": lambda rest, e: portfolio(real_of(rest), per_model=1),
+        "one of a model, by made worlds too": lambda rest, e: portfolio(
+            rest, per_model=1
+        ),
+        "any": lambda rest, e: portfolio(real_of(rest)),
+        "one of a model, by the 8 most similar sets": lambda rest, e: portfolio(
+            similar(real_of(rest), e, 8), per_model=1
+        ),
+        "one of a model, by the 4 most similar sets": lambda rest, e: portfolio(
+            similar(real_of(rest), e, 4), per_model=1
+        ),
     }.items():
         regrets = np.array([
             regret(order([o for o in known if o.family != e.family], e), e)
@@ -92,7 +99,7 @@ def compare(known):
             for column in regrets.T
         ))  # fmt: skip
     print("\nThe portfolio of all real sets:\n")
-    for place, configuration in enumerate(portfolio(real, 12), 1):
+    for place, configuration in enumerate(portfolio(real, per_model=1), 1):
         print(f"{place}. {configuration.model} {dict(configuration.params)}")
 
 
@@ -102,14 +109,17 @@ def regret(order, experience):
     return [1 - relative[:n].max() for n in SIZES]
 
 
-def similar_first(known, experience, n):
-    """Return the portfolio of the most similar sets, then the rest of the general."""
+def real_of(known):
+    """Return the experiences of data that nobody made."""
+    return [e for e in known if e.family != "made"]
+
+
+def similar(known, experience, n):
+    """Return the experiences of the most similar sets."""
     rows = np.array([telling(e) for e in known])
     scale = rows.std(axis=0) + 1e-9
     distance = np.linalg.norm((rows - telling(experience)) / scale, axis=1)
-    nearest = [known[place] for place in np.argsort(distance)[:n]]
-    first = portfolio(nearest, 12)
-    return first + [c for c in portfolio(known) if c not in first]
+    return [known[place] for place in np.argsort(distance)[:n]]
 
 
 def telling(experience):

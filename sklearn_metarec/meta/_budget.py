@@ -8,6 +8,8 @@ _UNITS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600}
 _REFIT_SHARE = 0.1
 # What one evaluation of unknown cost may take of all the seconds there are.
 _UNKNOWN_SHARE = 0.25
+# How wrong a guess may be before an evaluation is given up.
+_GUESS_FACTOR = 2.0
 
 
 def parse_budget(budget):
@@ -79,10 +81,19 @@ class Clock:
         """Tell whether something that takes `cost` seconds would end in time."""
         return self.seconds is None or self.elapsed + cost <= self.seconds
 
-    def limit(self, cost=None):
-        """Return the seconds after which an evaluation is given up, or None."""
+    def limit(self, cost=None, *, measured=True):
+        """Return the seconds after which an evaluation is given up, or None.
+
+        Parameters
+        ----------
+        cost : float or None, default=None
+            What it is thought to take.
+        measured : bool, default=True
+            Whether that is from runs of the same, rather than a guess.
+        """
         if self.seconds is None:
             return None
-        if cost is None:
-            return min(self.left, _UNKNOWN_SHARE * self.seconds)
+        if cost is None or not measured:
+            unknown = max(_UNKNOWN_SHARE * self.seconds, _GUESS_FACTOR * (cost or 0.0))
+            return min(self.left, unknown)
         return self.left

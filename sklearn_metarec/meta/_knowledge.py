@@ -13,7 +13,7 @@ _FILE = Path(__file__).with_name("_knowledge.json")
 COST_FEATURES = ("n_interactions", "n_users", "n_items")
 # What the mean of a configuration counts in a portfolio, beside what it adds. From a
 # tenth to one, portfolios of four to twelve differ little; without it they are worse.
-_OWN_SHARE = 0.1
+_OWN_SHARE = 0.3
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def write_experience(experience):
     }
 
 
-def portfolio(known, n=None):
+def portfolio(known, n=None, *, per_model=None):
     """Order configurations so that the first few are good on all kinds of data.
 
     Greedily: each next one is that which raises most the score of the best so far,
@@ -136,6 +136,9 @@ def portfolio(known, n=None):
         What to learn from.
     n : int, default=None
         How many to return; all by default.
+    per_model : int, default=None
+        How many of one model to take at most. Other settings of a model are found by
+        tuning; another model is not.
 
     Returns
     -------
@@ -152,6 +155,7 @@ def portfolio(known, n=None):
     reached = np.zeros(len(known))
     left = list(range(len(configurations)))
     order: list[Configuration] = []
+    models: list[str] = []
     while left and (n is None or len(order) < n):
         gains = weights @ np.maximum(relative[:, left], reached[:, None])
         # Rounded, so that noise does not decide between what is equally good.
@@ -160,6 +164,9 @@ def portfolio(known, n=None):
         chosen = left.pop(place)
         reached = np.maximum(reached, relative[:, chosen])
         order.append(configurations[chosen])
+        models.append(configurations[chosen].model)
+        if models.count(models[-1]) == per_model:
+            left = [c for c in left if configurations[c].model != models[-1]]
     return order
 
 

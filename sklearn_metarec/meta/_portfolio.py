@@ -10,12 +10,13 @@ from sklearn_metarec.linear_model import BiasRegressor
 from sklearn_metarec.meta._knowledge import experiences, portfolio
 from sklearn_metarec.neighbors import ItemKNNRegressor
 
-# How many configurations of the portfolio are tried: on sets that it was not learned
-# from, further ones gain next to nothing (benchmarks/learn_portfolio.py).
-_LENGTH = 8
+# How many configurations are tried, each of another model: on sets that the portfolio
+# was not learned from, further ones gain next to nothing
+# (benchmarks/learn_portfolio.py).
+_LENGTH = 6
 
 
-def default_candidates(task, more=()):
+def default_candidates(task, known=None):
     """Return what is tried by default as (name, estimator, parameters).
 
     Rankers are ordered by what is known of other data sets: each next one adds most
@@ -27,8 +28,8 @@ def default_candidates(task, more=()):
     ----------
     task : {"ranking", "rating"}
         What is to be predicted.
-    more : sequence of Experience, default=()
-        What the caller knows beside what ships with the package.
+    known : sequence of Experience, default=None
+        What other data sets taught; by default what ships with the package.
 
     Returns
     -------
@@ -41,7 +42,8 @@ def default_candidates(task, more=()):
             SVDppRegressor(),
         ]  # fmt: skip
         return [(_name(model), model, {}) for model in models]
-    order = portfolio([*experiences(task), *more], _LENGTH)
+    known = experiences(task) if known is None else known
+    order = portfolio(known, _LENGTH, per_model=1)
     made = [(c.make(), dict(c.params)) for c in order]
     if not any(isinstance(model, PopularityRecommender) for model, _ in made):
         made.append((PopularityRecommender(), {}))
@@ -58,11 +60,27 @@ def expand(candidates):
     """Return all configurations: (name, estimator, params), in order of promise.
 
     The first of every candidate come before the second of any, so that a small budget
-    meets them all.
+    meets them all. Distributions are left to tuning.
     """
     grids = [
-        [(name, estimator, params) for params in ParameterGrid(space or {})]
+        [
+            (name, estimator, params)
+            for params in ParameterGrid(_divided(space or {})[0])
+        ]
         for name, estimator, space in candidates
     ]
     longest = max(len(grid) for grid in grids)
     return [grid[i] for i in range(longest) for grid in grids if i < len(grid)]
+
+
+def spaces(candidates):
+    """Return the distributions of each candidate's parameters, by its name."""
+    return {name: _divided(space or {})[1] for name, _, space in candidates}
+
+
+def _divided(space):
+    """Return (the parameters with lists of values, those with distributions)."""
+    if not isinstance(space, dict):
+        return space, {}
+    laws = {name: law for name, law in space.items() if hasattr(law, "ppf")}
+    return {name: v for name, v in space.items() if name not in laws}, laws

@@ -4,14 +4,21 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 
 from sklearn_metarec.meta import _combination, _race
 from sklearn_metarec.meta._combination import can_be_member
 from sklearn_metarec.meta._evaluation import Outcome, run_tasks
+from sklearn_metarec.meta._knowledge import Configuration, predict_seconds
+from sklearn_metarec.meta._tuning import propose
 
 # How a fit's time grows with the share of users it sees: more than in proportion,
 # since more users bring more items, too.
 _COST_EXPONENT = 1.3
+# Tuning proposes settings of so many models, so many at a time: that number, not that
+# of the workers, so that the choice does not depend on them.
+_MODELS_TUNED = 2
+_PER_ROUND = 4
 _OUT_OF_IT = ("failed", "unmeasured", "skipped")
 # A refit sees all rows, a fit of the comparison those of a training part.
 _REFIT_FACTOR = 1.5
@@ -42,6 +49,8 @@ class Record:
         The largest share of users it was measured on, 0 at first.
     outcomes : dict
         Its outcomes on that share, by fold.
+    space : dict
+        From parameter to the distribution of what tuning may try.
     """
 
     name: str
@@ -52,6 +61,7 @@ class Record:
     error: str | None = None
     share: float = 0.0
     outcomes: dict = field(default_factory=dict)
+    space: dict = field(default_factory=dict)
 
     @property
     def score(self):
@@ -102,6 +112,8 @@ class Selection:
         Draws the users of the samples.
     combining : bool
         Whether the leaders are to be combined in the end.
+    known : sequence of Experience
+        What other data sets taught of scores and costs.
     report : callable
         Takes a line of progress.
 
@@ -112,7 +124,17 @@ class Selection:
     """
 
     def __init__(
-        self, records, data, folds, measure, clock, n_jobs, rng, combining, report
+        self,
+        records,
+        data,
+        folds,
+        measure,
+        clock,
+        n_jobs,
+        rng,
+        combining,
+        known,
+        report,
     ):
         self.records = records
         self.data = data
@@ -122,9 +144,15 @@ class Selection:
         self.n_jobs = n_jobs
         self.report = report
         self.exhausted = False
+        self._evaluations, self._used = np.inf, 0
         self._given_up = {}  # from candidate to the seconds it was given
         self._order = rng.permutation(len(data.coded.users))
         self._rng = rng
+        self._known = known
+        self._sizes = {
+            "n_interactions": len(data.coded), "n_users": len(data.coded.users),
+            "n_items": len(data.coded.items),
+        }  # fmt: skip
         self.kept = []
         if combining and measure.per_user:
             self.kept = [
@@ -140,6 +168,7 @@ class Selection:
         for record in self.records[n_configs:]:
             self._skip(record, "more evaluations than the budget has")
         self.folds, self.kept = self.folds[:n_folds], self.kept[:n_folds]
+        self._evaluations = np.inf if evaluations is None else evaluations
         runners = self.records[:n_configs]
         for share in plan:
             self._run_share(runners, share)
@@ -150,8 +179,47 @@ class Selection:
             for record in finished:
                 if record not in runners:
                     record.status = "out"
-            if len(runners) == 1 and runners[0].score > -np.inf:
-                return  # decided
+            decided = len(runners) == 1 and runners[0].score > -np.inf
+            if decided and not runners[0].space:
+                return
+
+    def tune(self, n):
+        """Measure further settings of the leaders, at most n; a record each."""
+        while n > 0:
+            leaders = self._tunable()
+            n_folds = len(self.folds)
+            affordable = (self._evaluations - self._used) / n_folds
+            size = int(min(n, _PER_ROUND, affordable))
+            if not leaders or size < 1:
+                return
+            shares = np.diff(np.linspace(0, size, len(leaders) + 1).astype(int))[::-1]
+            new = []
+            for leader, share in zip(leaders, shares, strict=True):
+                tried = [
+                    r
+                    for r in self.records
+                    if r.name == leader.name and r.share == 1 and np.isfinite(r.score)
+                ]
+                for params in propose(leader, tried, self._known, share, self._rng):
+                    estimator = clone(leader.estimator).set_params(**params)
+                    place = len(self.records)
+                    new.append(
+                        Record(
+                            leader.name, estimator, leader.params | params, place,
+                            space=leader.space,
+                        )
+                    )  # fmt: skip
+                    self.records.append(new[-1])
+            self._run_share(new, 1.0)
+            n -= size
+
+    def _tunable(self):
+        """Return the best record of each of the leading models, the best first."""
+        best: dict[str, Record] = {}
+        for record in sorted(self.records, key=lambda r: (-r.score, r.place)):
+            if record.share == 1 and np.isfinite(record.score):
+                best.setdefault(record.name, record)
+        return [r for r in best.values() if r.space][:_MODELS_TUNED]
 
     def combine(self):
         """Combine the leaders where that is better for sure; a further record each."""
@@ -223,6 +291,7 @@ class Selection:
         if share == 1 and self.kept:
             measures = [replace(self.measure, users=fold.users) for fold in self.kept]
         by_place = {record.place: record for record in runners}
+        self._used += len(runners) * len(folds)
         keys = [(r.place, fold) for r in runners for fold in range(len(folds))]
         gathered: dict[int, dict] = {record.place: {} for record in runners}
 
@@ -240,7 +309,8 @@ class Selection:
             table = self.data.form_for(record.estimator)
             return (
                 record.estimator, table, self.data.y, self.data.sample_weight,
-                *folds[key[1]], measures[key[1]], self.clock.limit(cost),
+                *folds[key[1]], measures[key[1]],
+                self.clock.limit(cost, measured=bool(record.outcomes)),
                 None if self.clock.seconds is None else self.clock.left,
             )  # fmt: skip
 
@@ -281,7 +351,26 @@ class Selection:
         if siblings:
             return max(sibling.predicted_cost(share)[0] for sibling in siblings)
         given = self._given_up.get(record.name)
-        return None if given is None else 2 * given
+        return self._guess(record, share) if given is None else 2 * given
+
+    def _guess(self, record, share):
+        """Predict seconds from other data sets, and from how fast this machine is."""
+        seconds = self._of_other_sets(record)
+        if seconds is None:
+            return None
+        ratios = [
+            r.predicted_cost(1.0)[0] / there
+            for r in self.records
+            if r.outcomes and (there := self._of_other_sets(r))
+        ]
+        speed = float(np.median(ratios)) if ratios else 1.0
+        return seconds * speed * share**_COST_EXPONENT
+
+    def _of_other_sets(self, record):
+        if self.clock.seconds is None or not self._known:
+            return None
+        configuration = Configuration.of(record.estimator, record.params)
+        return predict_seconds(self._known, configuration, self._sizes)
 
     def _note_refit(self, record):
         """Keep back what a refit of the leader takes."""

@@ -20,13 +20,15 @@ from sklearn_metarec.interactions import (
 )
 from sklearn_metarec.meta import _race
 from sklearn_metarec.meta._budget import Clock, parse_budget
+from sklearn_metarec.meta._chosen import ChosenRecommender
 from sklearn_metarec.meta._evaluation import Data, Measure, fit_weighted
-from sklearn_metarec.meta._knowledge import Configuration
+from sklearn_metarec.meta._knowledge import Configuration, experiences
 from sklearn_metarec.meta._meta_features import meta_features
-from sklearn_metarec.meta._portfolio import default_candidates, expand
+from sklearn_metarec.meta._portfolio import default_candidates, expand, spaces
 from sklearn_metarec.meta._results import leaderboard, search_results
 from sklearn_metarec.meta._selection import Record, Selection
 from sklearn_metarec.meta._store import MetaStore
+from sklearn_metarec.meta._tuning import SPACES
 from sklearn_metarec.metrics import parse_metric
 from sklearn_metarec.model_selection import (
     PerUserShuffleSplit,
@@ -34,8 +36,8 @@ from sklearn_metarec.model_selection import (
     WarmKFold,
 )
 from sklearn_metarec.utils._sklearn import (
+    Interval,
     StrOptions,
-    available_if,
     check_random_state,
     check_sample_weight,
     column_or_1d,
@@ -46,17 +48,7 @@ from sklearn_metarec.utils._sklearn import (
 _TEST_SIZE = 0.2
 
 
-def _best_has(method):
-    def check(self):
-        if hasattr(self, "best_estimator_"):
-            return hasattr(self.best_estimator_, method)
-        candidates = self.candidates or default_candidates(self.task)
-        return any(hasattr(estimator, method) for _, estimator, _ in candidates)
-
-    return available_if(check)
-
-
-class MetaSelector(MetaEstimatorMixin, BaseEstimator):
+class MetaSelector(ChosenRecommender, MetaEstimatorMixin, BaseEstimator):
     """Choose among recommenders and their settings by an honest comparison.
 
     The configurations race on a held-out part of the table, first on a sample of the
@@ -70,7 +62,8 @@ class MetaSelector(MetaEstimatorMixin, BaseEstimator):
     Parameters
     ----------
     candidates : list of (str, estimator, dict), default=None
-        Name, estimator and parameter grid (as of `GridSearchCV`; `{}` for none). For
+        Name, estimator and parameter grid (as of `GridSearchCV`; `{}` for none), in
+        which a distribution stands for values that tuning may try. For
         ranking the estimator needs `recommend`, for rating `predict`. The order is
         that of promise: a small budget tries the first ones. By default, for ranking,
         a portfolio learned from other data sets (see Notes); for rating one ordered
@@ -89,6 +82,11 @@ class MetaSelector(MetaEstimatorMixin, BaseEstimator):
         A ceiling: seconds ("60s", "5min", "1h"), with the start of workers and the
         refit counted, or a number of evaluations (one fit on one fold). Without one,
         the whole plan runs.
+    n_tuned : int, default=12
+        How many further settings to try of the two leading models, if there is budget
+        left: a Gaussian process, which knows other data sets, proposes them. For
+        default candidates, and parameters that candidates give as distributions of
+        `scipy.stats`.
     combine : {"auto"} or None, default="auto"
         Whether to combine the leaders where that is better for sure, by a paired test
         on users that it was not fitted to: a `Blend` of the best of each candidate,
@@ -143,10 +141,10 @@ class MetaSelector(MetaEstimatorMixin, BaseEstimator):
 
     Notes
     -----
-    The portfolio is an ordered list of configurations. On a family of data sets that
-    it was not learned from, its first four are some 1.3% behind the best of a grid of
-    43; re-ordering it by what the most similar sets say made it worse
-    (benchmarks/learn_portfolio.py prints both).
+    The portfolio is an ordered list of configurations, each of another model. On a
+    family of data sets that it was not learned from, the best of its first six is
+    0.7% behind the best of a grid of 43; to order it by what the most similar sets say
+    made it worse (benchmarks/learn_portfolio.py prints both).
 
     A table in which no user has two pairs cannot be divided; then the first
     configuration is fitted, with a warning.
@@ -177,6 +175,7 @@ class MetaSelector(MetaEstimatorMixin, BaseEstimator):
         "scoring": [str, callable, None],
         "cv": ["cv_object"],
         "budget": [str, Integral, None],
+        "n_tuned": [Interval(Integral, 0, None, closed="left")],
         "combine": [StrOptions({"auto"}), None],
         "refit": ["boolean"],
         "store": [MetaStore, None],
@@ -188,14 +187,15 @@ class MetaSelector(MetaEstimatorMixin, BaseEstimator):
 
     def __init__(
         self, candidates=None, *, task="ranking", scoring=None, cv=None, budget=None,
-        combine="auto", refit=True, store=None, n_jobs=None, error_score=np.nan,
-        random_state=None, verbose=0,
+        n_tuned=12, combine="auto", refit=True, store=None, n_jobs=None,
+        error_score=np.nan, random_state=None, verbose=0,
     ):  # fmt: skip
         self.candidates = candidates
         self.task = task
         self.scoring = scoring
         self.cv = cv
         self.budget = budget
+        self.n_tuned = n_tuned
         self.combine = combine
         self.refit = refit
         self.store = store
@@ -239,19 +239,21 @@ class MetaSelector(MetaEstimatorMixin, BaseEstimator):
             seconds, evaluations = parse_budget(self.budget)
             clock = Clock(seconds)
             rng = check_random_state(self.random_state)
-            records = self._records(rng)
+            known = self._known()
+            records = self._records(known, rng)
             validate_data(self, X, skip_check_array=True)
             data = self._read(X, y, sample_weight)
             measure = self._measure()
             folds = self._folds(data, rng)
             selection = Selection(
                 records, data, folds, measure, clock, self.n_jobs, rng,
-                self.combine == "auto", self._report,
+                self.combine == "auto", known, self._report,
             )  # fmt: skip
             if folds:
                 plan = _race.shares(len(data.coded))
                 selection.run(plan, evaluations)
                 self._check_errors(records)
+                selection.tune(self.n_tuned)
                 selection.combine()
                 self._remember(data, records)
             self._set_results(selection, records)
@@ -259,21 +261,29 @@ class MetaSelector(MetaEstimatorMixin, BaseEstimator):
                 self._refit(records[self.best_index_], X, y, sample_weight, clock)
         return self
 
-    def _records(self, rng):
+    def _known(self):
+        own = () if self.store is None else self.store.experiences(self.task)
+        return [*experiences(self.task), *own]
+
+    def _records(self, known, rng):
         if self.candidates is None:
-            configurations = default_candidates(self.task, self._own_experiences())
+            configurations = default_candidates(self.task, known)
+            laws = {
+                name: SPACES.get(type(model).__name__, {})
+                for name, model, _ in configurations
+            }
         else:
             _check_candidates(self.candidates, self.task)
             configurations = expand(self.candidates)
+            laws = spaces(self.candidates)
         seed = int(rng.randint(np.iinfo(np.int32).max))
         records = []
         for place, (name, estimator, params) in enumerate(configurations):
             model = clone(estimator).set_params(**params)
-            records.append(Record(name, _seeded(model, seed), params, place))
+            model = _seeded(model, seed)
+            space = laws[name] if self.n_tuned else {}
+            records.append(Record(name, model, params, place, space=space))
         return records
-
-    def _own_experiences(self):
-        return () if self.store is None else self.store.experiences(self.task)
 
     def _read(self, X, y, sample_weight):
         coded = encode_interactions(X)
@@ -401,162 +411,6 @@ class MetaSelector(MetaEstimatorMixin, BaseEstimator):
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "best_estimator_" if self.refit else "cv_results_")
-
-    # ------------------------------------------------- the chosen model's verbs
-
-    @property
-    def users_(self):
-        """The chosen recommender's user ids."""
-        return self.best_estimator_.users_
-
-    @property
-    def items_(self):
-        """The chosen recommender's item ids."""
-        return self.best_estimator_.items_
-
-    def _best(self):
-        check_is_fitted(self)
-        if not self.refit:
-            raise AttributeError(
-                "This MetaSelector was made with refit=False: there is no fitted "
-                "recommender. Fit one with best_params_, or set refit=True."
-            )
-        return self.best_estimator_
-
-    @_best_has("predict")
-    def predict(self, X):
-        """Return one score a row, by the chosen recommender.
-
-        Parameters
-        ----------
-        X : array-like or dataframe of shape (n, >= 2)
-            User and item of each row.
-
-        Returns
-        -------
-        scores : ndarray of shape (n,)
-            Scores or ratings.
-        """
-        return self._best().predict(X)
-
-    @_best_has("recommend")
-    def recommend(self, users=None, k=10, **options):
-        """Return the best items of each user, by the chosen recommender.
-
-        Parameters
-        ----------
-        users : array-like of shape (n_users,), default=None
-            User ids; all users of the fit by default.
-        k : int, default=10
-            How many items each user gets.
-        **options : dict
-            As of the recommender's own `recommend`.
-
-        Returns
-        -------
-        items : ndarray of shape (n_users, k)
-            Item ids, best first.
-        scores : ndarray of shape (n_users, k)
-            Their scores; -inf where there is no item.
-        """
-        return self._best().recommend(users, k, **options)
-
-    @_best_has("similar_items")
-    def similar_items(self, items, k=10):
-        """Return the items most similar to each of some items.
-
-        Parameters
-        ----------
-        items : array-like of shape (n,)
-            Item ids.
-        k : int, default=10
-            How many.
-
-        Returns
-        -------
-        similar : ndarray of shape (n, k)
-            Item ids, most similar first.
-        scores : ndarray of shape (n, k)
-            Similarities; -inf where there is no further item.
-        """
-        return self._best().similar_items(items, k)
-
-    @_best_has("similar_users")
-    def similar_users(self, users, k=10):
-        """Return the users most similar to each of some users.
-
-        Parameters
-        ----------
-        users : array-like of shape (n,)
-            User ids.
-        k : int, default=10
-            How many.
-
-        Returns
-        -------
-        similar : ndarray of shape (n, k)
-            User ids, most similar first.
-        scores : ndarray of shape (n, k)
-            Similarities; -inf where there is no further user.
-        """
-        return self._best().similar_users(users, k)
-
-    @_best_has("explain")
-    def explain(self, user, item, *, history=None):
-        """Return what made the score of an item for a user.
-
-        Parameters
-        ----------
-        user, item : id
-            A user and an item.
-        history : table or tuple (table, y), default=None
-            Rows of the user for this call only.
-
-        Returns
-        -------
-        explanation : Explanation
-            As of the chosen recommender.
-        """
-        return self._best().explain(user, item, history=history)
-
-    @_best_has("seen_pairs")
-    def seen_pairs(self, users, items):
-        """Tell which pairs the chosen recommender was fitted on.
-
-        Parameters
-        ----------
-        users, items : array-like of shape (n,)
-            Ids, known or not.
-
-        Returns
-        -------
-        seen : ndarray of shape (n,), dtype=bool
-            Whether each pair was in the fit.
-        """
-        return self._best().seen_pairs(users, items)
-
-    @_best_has("partial_fit")
-    def partial_fit(self, X, y=None, sample_weight=None):
-        """Update the chosen recommender; select first, if not fitted yet.
-
-        Parameters
-        ----------
-        X : array-like or dataframe of shape (n, >= 2)
-            The new rows.
-        y : array-like of shape (n,), default=None
-            Strengths or ratings.
-        sample_weight : array-like of shape (n,), default=None
-            Weights.
-
-        Returns
-        -------
-        self : object
-            The updated selector; the choice stands.
-        """
-        if not self.__sklearn_is_fitted__():
-            return self.fit(X, y, sample_weight)
-        self._best().partial_fit(X, y, sample_weight)
-        return self
 
     def score(self, X, y=None, sample_weight=None):
         """Return the score of the chosen recommender, by the metric of the selection.

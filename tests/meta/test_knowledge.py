@@ -49,6 +49,14 @@ def test_of_equal_ones_the_cheapest():
     assert portfolio([known("x", seconds=slow, A=0.5, B=0.5)]) == [B, A]
 
 
+def test_one_of_a_model():
+    first, second = (Configuration("A", (("x", x),)) for x in (1, 2))
+    scores = {first: 1.0, second: 0.9, B: 0.1}
+    sets = [Experience("s", "s", {}, scores, dict.fromkeys(scores, 1.0))]
+    assert portfolio(sets) == [first, second, B]
+    assert portfolio(sets, per_model=1) == [first, B]
+
+
 def test_what_was_not_measured_does_not_help():
     assert portfolio([known("x", A=0.5), known("y", A=0.5, B=0.6)])[0] == A
 
@@ -78,8 +86,8 @@ def test_what_ships_is_small_and_can_be_made():
 
 def test_default_candidates_follow_the_portfolio():
     found = default_candidates("ranking")
-    order = portfolio(experiences("ranking"), 8)
-    assert [type(model).__name__ for _, model, _ in found[:8]] == [
+    order = portfolio(experiences("ranking"), 6, per_model=1)
+    assert [type(model).__name__ for _, model, _ in found[:6]] == [
         configuration.model for configuration in order
     ]
     assert "popularity" in [name for name, _, _ in found]
@@ -94,7 +102,9 @@ def test_own_results_change_the_order():
         Experience(f"own{i}", f"own{i}", {}, {better: 1.0, usual: 0.1}, {better: 1.0})
         for i in range(40)
     ]
-    name, model, params = default_candidates("ranking", own)[0]
+    name, model, params = default_candidates(
+        "ranking", [*experiences("ranking"), *own]
+    )[0]
     assert (name, params) == ("ials", {"regularization": 99.0})
     assert model.regularization == 99.0
 
