@@ -26,12 +26,6 @@ FAMILIES = {
     "movielens_latest_small": "movielens",
 }  # fmt: skip
 SIZES = [1, 2, 4, 6, 8, 12]
-# What tells data sets apart, as far as the literature agrees, in logarithms.
-TELLING = [
-    "n_users", "n_items", "density", "users_per_item", "user_count_mean",
-    "user_count_mode", "user_count_gini", "item_count_gini", "item_count_mean",
-    "head_share",
-]  # fmt: skip
 
 
 def main():
@@ -83,11 +77,11 @@ def compare(known):
             rest, per_model=1
         ),
         "any": lambda rest, e: portfolio(real_of(rest)),
-        "one of a model, by the 8 most similar sets": lambda rest, e: portfolio(
-            similar(real_of(rest), e, 8), per_model=1
+        "one of a model, similar sets first": lambda rest, e: portfolio(
+            real_of(rest), per_model=1, like=e.features
         ),
-        "one of a model, by the 4 most similar sets": lambda rest, e: portfolio(
-            similar(real_of(rest), e, 4), per_model=1
+        "any, similar sets first": lambda rest, e: portfolio(
+            real_of(rest), like=e.features
         ),
     }.items():
         regrets = np.array([
@@ -112,19 +106,6 @@ def regret(order, experience):
 def real_of(known):
     """Return the experiences of data that nobody made."""
     return [e for e in known if e.family != "made"]
-
-
-def similar(known, experience, n):
-    """Return the experiences of the most similar sets."""
-    rows = np.array([telling(e) for e in known])
-    scale = rows.std(axis=0) + 1e-9
-    distance = np.linalg.norm((rows - telling(experience)) / scale, axis=1)
-    return [known[place] for place in np.argsort(distance)[:n]]
-
-
-def telling(experience):
-    """Return the features that similarity goes by."""
-    return np.log([max(experience.features[name], 1e-6) for name in TELLING])
 
 
 def write(known):

@@ -7,7 +7,7 @@ from sklearn.model_selection import ParameterGrid
 from sklearn_metarec.dummy import PopularityRecommender
 from sklearn_metarec.factorization import FMRegressor, MFRegressor, SVDppRegressor
 from sklearn_metarec.linear_model import BiasRegressor
-from sklearn_metarec.meta._knowledge import experiences, portfolio
+from sklearn_metarec.meta._knowledge import experiences, portfolio, portfolio_for
 from sklearn_metarec.neighbors import ItemKNNRegressor
 
 # How many configurations are tried, each of another model: on sets that the portfolio
@@ -16,7 +16,7 @@ from sklearn_metarec.neighbors import ItemKNNRegressor
 _LENGTH = 6
 
 
-def default_candidates(task, known=None):
+def default_candidates(task, known=None, features=None):
     """Return what is tried by default as (name, estimator, parameters).
 
     Rankers are ordered by what is known of other data sets: each next one adds most
@@ -30,6 +30,9 @@ def default_candidates(task, known=None):
         What is to be predicted.
     known : sequence of Experience, default=None
         What other data sets taught; by default what ships with the package.
+    features : dict of str to float, default=None
+        Meta-features of the table: what is known of its like counts more, where that
+        has been shown to help.
 
     Returns
     -------
@@ -43,7 +46,10 @@ def default_candidates(task, known=None):
         ]  # fmt: skip
         return [(_name(model), model, {}) for model in models]
     known = experiences(task) if known is None else known
-    order = portfolio(known, _LENGTH, per_model=1)
+    if features is None:
+        order = portfolio(known, _LENGTH, per_model=1)
+    else:
+        order = portfolio_for(features, known, _LENGTH, per_model=1)
     made = [(c.make(), dict(c.params)) for c in order]
     if not any(isinstance(model, PopularityRecommender) for model, _ in made):
         made.append((PopularityRecommender(), {}))

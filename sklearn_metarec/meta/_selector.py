@@ -124,6 +124,8 @@ class MetaSelector(ChosenRecommender, MetaEstimatorMixin, BaseEstimator):
         `share` (of the users it was measured on), `status` and `error`.
     leaderboard_ : DataFrame
         The same, best first.
+    meta_features_ : dict of str to float
+        What the table is like, as :func:`meta_features` tells.
     budget_exhausted_ : bool
         Whether the budget cut the plan short.
     n_splits_ : int
@@ -143,8 +145,10 @@ class MetaSelector(ChosenRecommender, MetaEstimatorMixin, BaseEstimator):
     -----
     The portfolio is an ordered list of configurations, each of another model. On a
     family of data sets that it was not learned from, the best of its first six is
-    0.7% behind the best of a grid of 43; to order it by what the most similar sets say
-    made it worse (benchmarks/learn_portfolio.py prints both).
+    0.7% behind the best of a grid of 43. What is known of tables with similar
+    meta-features counts more only if that is better on the known data sets, each left
+    out in turn; on those that ship it is not (benchmarks/learn_portfolio.py prints
+    both), on 72 of a public table it is (benchmarks/selection.py).
 
     A table in which no user has two pairs cannot be divided; then the first
     configuration is fitted, with a warning.
@@ -240,9 +244,10 @@ class MetaSelector(ChosenRecommender, MetaEstimatorMixin, BaseEstimator):
             clock = Clock(seconds)
             rng = check_random_state(self.random_state)
             known = self._known()
-            records = self._records(known, rng)
             validate_data(self, X, skip_check_array=True)
             data = self._read(X, y, sample_weight)
+            self.meta_features_ = meta_features(data.coded, data.y)
+            records = self._records(known, rng)
             measure = self._measure()
             folds = self._folds(data, rng)
             selection = Selection(
@@ -255,7 +260,7 @@ class MetaSelector(ChosenRecommender, MetaEstimatorMixin, BaseEstimator):
                 self._check_errors(records)
                 selection.tune(self.n_tuned)
                 selection.combine()
-                self._remember(data, records)
+                self._remember(records)
             self._set_results(selection, records)
             if self.refit:
                 self._refit(records[self.best_index_], X, y, sample_weight, clock)
@@ -267,7 +272,7 @@ class MetaSelector(ChosenRecommender, MetaEstimatorMixin, BaseEstimator):
 
     def _records(self, known, rng):
         if self.candidates is None:
-            configurations = default_candidates(self.task, known)
+            configurations = default_candidates(self.task, known, self.meta_features_)
             laws = {
                 name: SPACES.get(type(model).__name__, {})
                 for name, model, _ in configurations
@@ -367,7 +372,7 @@ class MetaSelector(ChosenRecommender, MetaEstimatorMixin, BaseEstimator):
             reasons = "; ".join(f"{r.name}: {r.error}" for r in failed[:5])
             raise ValueError(f"All {len(failed)} candidates failed. {reasons}")
 
-    def _remember(self, data, records):
+    def _remember(self, records):
         """Add what was found to the store, if there is one."""
         if self.store is None or self.candidates is not None:
             return
@@ -379,7 +384,7 @@ class MetaSelector(ChosenRecommender, MetaEstimatorMixin, BaseEstimator):
             for r in measured
             if isinstance(r.estimator, BaseRecommender)
         }  # fmt: skip
-        self.store.add(self.task, meta_features(data.coded, data.y), results)
+        self.store.add(self.task, self.meta_features_, results)
 
     def _set_results(self, selection, records):
         best = selection.best() or next(r for r in records if r.status != "failed")

@@ -12,6 +12,7 @@ from sklearn_metarec.meta._knowledge import (
     Experience,
     experiences,
     portfolio,
+    portfolio_for,
     predict_seconds,
 )
 from sklearn_metarec.meta._portfolio import default_candidates
@@ -93,6 +94,41 @@ def test_default_candidates_follow_the_portfolio():
     assert "popularity" in [name for name, _, _ in found]
     for _, model, params in found:
         assert params.items() <= model.get_params().items()
+
+
+def of_two_kinds(n):
+    """Small sets, on which A is best, and large ones, on which B is."""
+    return [
+        Experience(
+            f"{kind}{i}", f"{kind}{i}", {"n_users": size * (1 + i / 10)},
+            {A: good_a, B: 1.1 - good_a}, {A: 1.0, B: 1.0},
+        )
+        for i in range(n)
+        for kind, size, good_a in (("small", 100, 1.0), ("large", 1e6, 0.1))
+    ]  # fmt: skip
+
+
+def test_similar_sets_count_more():
+    sets = of_two_kinds(6)
+    assert portfolio(sets, 1, like={"n_users": 90})[0] == A
+    assert portfolio(sets, 1, like={"n_users": 2e6})[0] == B
+
+
+def test_similarity_is_used_where_it_helps():
+    sets = of_two_kinds(6)
+    assert portfolio_for({"n_users": 90}, sets, 1) == [A]
+    assert portfolio_for({"n_users": 2e6}, sets, 1) == [B]
+    # The same results in no order of size: similarity only misleads.
+    mixed = [
+        Experience(e.name, e.family, {"n_users": 10.0 ** (i % 5)}, e.scores, e.seconds)
+        for i, e in enumerate([*sets, known("x", A=1.0, B=0.1)])
+    ]
+    for size in (1.0, 1e4):
+        assert portfolio_for({"n_users": size}, mixed, 1) == portfolio(mixed, 1)
+
+
+def test_of_a_single_family_the_order_is_its_own():
+    assert portfolio_for({}, [known("x", A=0.5, B=0.6)], 1) == [B]
 
 
 def test_own_results_change_the_order():
