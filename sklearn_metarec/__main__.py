@@ -227,7 +227,7 @@ def _choose(X, y, task, *, budget, n_jobs, seed):
     )
     selector.fit(parts[0], targets[0])
     say(f"\nLeaderboard after {time.perf_counter() - started:.1f} s:")
-    board = selector.leaderboard_.drop(columns="std")
+    board = selector.leaderboard_.drop(columns=["low", "high"])
     if not board["error"].any():
         board = board.drop(columns="error")
     say(board.to_string(index=False, float_format=lambda value: f"{value:.4f}"))

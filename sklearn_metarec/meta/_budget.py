@@ -90,6 +90,11 @@ class Clock:
             What it is thought to take.
         measured : bool, default=True
             Whether that is from runs of the same, rather than a guess.
+
+        Returns
+        -------
+        seconds : float or None
+            None where there is no limit.
         """
         if self.seconds is None:
             return None

@@ -2,8 +2,11 @@
 
 import numpy as np
 
+# Standard errors in a half of a 95% interval.
+_Z = 1.96
 
-def search_results(records, n_splits, error_score):
+
+def search_results(records, n_splits, error_score, measure):
     """Return `cv_results_`.
 
     Parameters
@@ -14,6 +17,8 @@ def search_results(records, n_splits, error_score):
         The folds.
     error_score : float
         The score of what failed.
+    measure : Measure
+        What was measured.
 
     Returns
     -------
@@ -47,7 +52,21 @@ def search_results(records, n_splits, error_score):
     results["mean_test_score"] = scores.mean(axis=1) if n_splits else scores.sum(axis=1)
     results["std_test_score"] = scores.std(axis=1) if n_splits else scores.sum(axis=1)
     results["rank_test_score"] = _ranks(results)
+    intervals = np.array([_interval(record, measure) for record in records])
+    results["interval_low"], results["interval_high"] = intervals.T
     return results
+
+
+def _interval(record, measure):
+    """Return the 95% interval of a score over users; NaN where there are no values."""
+    values = record.values
+    if values is None or len(values) < 2:
+        return np.nan, np.nan
+    error = _Z * values.std(ddof=1) / np.sqrt(len(values))
+    bounds = (values.mean() - error, values.mean() + error)
+    if measure.metric == "rmse":  # of negated squares
+        return tuple(-np.sqrt(max(-bound, 0.0)) for bound in bounds)
+    return bounds
 
 
 def _ranks(results):
@@ -69,7 +88,8 @@ def leaderboard(results):
             "candidate": results["candidate"],
             "params": results["params"],
             "score": results["mean_test_score"],
-            "std": results["std_test_score"],
+            "low": results["interval_low"],
+            "high": results["interval_high"],
             "share": results["share"],
             "fit_time": results["mean_fit_time"],
             "score_time": results["mean_score_time"],

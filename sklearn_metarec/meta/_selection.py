@@ -121,6 +121,9 @@ class Selection:
     ----------
     exhausted : bool
         Whether the budget cut the race short.
+    race : list of (int, float, float)
+        What was measured, in order: place of the configuration, share of the users,
+        score.
     """
 
     def __init__(
@@ -144,6 +147,7 @@ class Selection:
         self.n_jobs = n_jobs
         self.report = report
         self.exhausted = False
+        self.race = []
         self._evaluations, self._used = np.inf, 0
         self._given_up = {}  # from candidate to the seconds it was given
         self._order = rng.permutation(len(data.coded.users))
@@ -326,6 +330,7 @@ class Selection:
             if len(gathered[place]) == len(folds):
                 record.outcomes, record.share = gathered[place], share
                 record.status = "ran"
+                self.race.append((place, share, record.score))
                 self._note_refit(record)
                 self.report(
                     f"{record.name} {record.params or ''} on {share:.0%} of the users: "

@@ -121,9 +121,12 @@ class MetaSelector(ChosenRecommender, MetaEstimatorMixin, BaseEstimator):
         Its place in `cv_results_`.
     cv_results_ : dict of arrays
         One entry a configuration, as of `GridSearchCV`; in addition `candidate`,
-        `share` (of the users it was measured on), `status` and `error`.
+        `share` (of the users it was measured on), `interval_low` and `interval_high`
+        (95%, over users), `status` and `error`.
     leaderboard_ : DataFrame
         The same, best first.
+    race_ : list of (int, float, float)
+        What was measured, in order: place in `cv_results_`, share of the users, score.
     meta_features_ : dict of str to float
         What the table is like, as :func:`meta_features` tells.
     budget_exhausted_ : bool
@@ -391,7 +394,10 @@ class MetaSelector(ChosenRecommender, MetaEstimatorMixin, BaseEstimator):
         error_score = np.nan if self.error_score == "raise" else self.error_score
         self.n_splits_ = len(selection.folds)
         self.budget_exhausted_ = selection.exhausted
-        self.cv_results_ = search_results(records, self.n_splits_, error_score)
+        self.cv_results_ = search_results(
+            records, self.n_splits_, error_score, selection.measure
+        )
+        self.race_ = selection.race
         self.best_index_ = best.place
         self.best_name_, self.best_params_ = best.name, best.params
         self.best_score_ = best.score
