@@ -25,6 +25,8 @@ from sklearn_metarec.metrics._codes import TOGETHER
 # How long after its limit a task that does not listen is killed with its worker.
 _GRACE = 1.0
 _REASON_LENGTH = 300
+# How long a cluster may take to restart a worker.
+_RESTART_SECONDS = 60.0
 # Metrics that have a value for each user and read nothing of the fit.
 _MEAN_OVER_USERS = {"f1", "hit_rate", "map", "mrr", "ndcg", "precision", "recall"}
 # So few rows that fitting them costs nothing but the compiling of kernels.
@@ -308,6 +310,7 @@ def run_tasks(keys, make_task, *, n_jobs, seconds):
         Returns the seconds that all tasks together may take from now on.
     """
     pending = list(keys)
+    n_workers = effective_n_jobs(n_jobs)
     while pending:
         started: list[Any] = []
         try:
@@ -319,14 +322,18 @@ def run_tasks(keys, make_task, *, n_jobs, seconds):
             return
         except Exception:
             # A task catches its own errors, so this one is of the pool.
+            if n_workers < 2:
+                raise
             suspects = [key for key in started if key in pending]
             pending = [key for key in pending if key not in suspects]
         for key in suspects:
+            _await_workers(n_jobs)
             try:
                 yield from _parallel([key], make_task, [], n_jobs, seconds())
             except Exception as error:
                 reason = " ".join(str(error).split())[:_REASON_LENGTH]
                 yield key, Outcome(error=f"{type(error).__name__}: {reason}")
+        _await_workers(n_jobs)
 
 
 def _parallel(keys, make_task, started, n_jobs, seconds):
@@ -344,7 +351,45 @@ def _parallel(keys, make_task, started, n_jobs, seconds):
         n_jobs=n_jobs, batch_size=1, pre_dispatch=n_workers,
         return_as="generator_unordered", timeout=timeout,
     )  # fmt: skip
+    _report_lost_tasks(workers._backend)
     yield from workers(tasks())
+
+
+def _await_workers(n_jobs):
+    """Wait, for a while, until there is more than one worker again.
+
+    With one, joblib would run the task here, and it may be one that kills its process.
+    """
+    deadline = time.monotonic() + _RESTART_SECONDS
+    while effective_n_jobs(n_jobs) < 2:
+        if time.monotonic() > deadline:
+            raise RuntimeError(
+                "A worker died and did not come back. Start more workers, or leave "
+                "out the candidate that kills them."
+            )
+        time.sleep(0.1)
+
+
+def _report_lost_tasks(backend):
+    """Have joblib's dask backend tell of tasks whose worker died.
+
+    Up to joblib 1.5 it tells of results only, and waits for such a task for ever.
+    """
+    if type(backend).__name__ != "DaskDistributedBackend" or "submit" in vars(backend):
+        return
+    submit = backend.submit
+
+    def submit_and_tell(func, callback=None):
+        def tell(future):
+            error = future.exception()
+            if error is not None and callback is not None:
+                callback(error)
+
+        future = submit(func, callback=callback)
+        future.add_done_callback(tell)
+        return future
+
+    backend.submit = submit_and_tell
 
 
 def _keyed(key, task):
