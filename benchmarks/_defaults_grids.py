@@ -69,12 +69,6 @@ _RATING_NEIGHBORS = [
 ]
 
 _RANKERS = {
-    EASE: [
-        {"regularization": [20.0, 50.0, 100.0, 150.0, 200.0, 300.0, 500.0, 1000.0]},
-        {"weighting": ["tfidf"], "regularization": [500.0, 1000.0, 2000.0]},
-        {"weighting": ["bm25"], "regularization": [200.0, 500.0, 1000.0]},
-        {"weighting": ["log", None]},
-    ],
     IALS: [
         {"alpha": [5.0, 10.0, 20.0], "regularization": [2.0, 4.0, 5.5, 8.0, 12.0]},
         {"n_factors": [16, 32, 128, 256]},
@@ -129,6 +123,12 @@ _RANKERS = {
     ],
 }
 _SLOW_RANKERS = {
+    EASE: [
+        {"regularization": [20.0, 50.0, 100.0, 150.0, 200.0, 300.0, 500.0, 1000.0]},
+        {"weighting": ["tfidf"], "regularization": [1000.0, 3000.0]},
+        {"weighting": ["bm25"], "regularization": [500.0, 1500.0]},
+        {"weighting": [None]},
+    ],
     SLIM: [
         {"regularization": [25.0, 50.0, 200.0, 400.0]},
         {"l1_regularization": [2.0, 5.0]},
