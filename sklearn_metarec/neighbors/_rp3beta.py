@@ -70,10 +70,10 @@ class RP3beta(BaseRecommender):
     Notes
     -----
     The defaults have the best mean nDCG@10, relative to the best of each data set, on
-    validation parts of seven data sets (`benchmarks/knn.py`). Where users have long
-    histories, a larger `exponent` is better: .8 on MovieLens-100k. To keep the items
-    that are reached best from each item, not those that reach each best, was 3% worse
-    in the mean over three of them.
+    validation parts of seven data sets (`benchmarks/defaults.py`). Where users have
+    long histories, a larger `exponent` is better: .8 on MovieLens-100k. To keep the
+    items that are reached best from each item, not those that reach each best, was 3%
+    worse in the mean over three of them.
 
     References
     ----------

@@ -75,7 +75,7 @@ class UserKNN(BaseRecommender):
     Notes
     -----
     The defaults are within 0.1% of the best mean nDCG@10, relative to the best of each
-    data set, on validation parts of seven data sets (`benchmarks/knn.py`).
+    data set, on validation parts of seven data sets (`benchmarks/defaults.py`).
     `similar_users` lists no more than `n_neighbors` users.
 
     References

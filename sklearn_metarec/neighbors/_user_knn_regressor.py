@@ -101,7 +101,7 @@ class UserKNNRegressor(BiasMixin, BaseRatingRecommender):
     On validation parts of five data sets, MovieLens-100k and latest-small,
     MovieTweetings, and samples of MovieLens-1M and Jester, the RMSE of the defaults is
     within 0.2% of the lowest, and in the mean within 0.1% of that of the best setting
-    (`benchmarks/rating_knn.py`): these are the defaults of ItemKNNRegressor, but for
+    (`benchmarks/defaults.py`): these are the defaults of ItemKNNRegressor, but for
     `positive_only`. `similar_users` lists no more than `n_neighbors`
     users.
 

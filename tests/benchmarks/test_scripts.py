@@ -12,6 +12,7 @@ BENCHMARKS = ROOT / "benchmarks"
 # What makes each script small. The others take their time at any size, and are asked
 # for help only.
 ARGUMENTS = {
+    "defaults.py": ["--data", "1k", "--models", "EASE", "BiasRegressor"],
     "encoding.py": ["--size", "10k", "--rounds", "1"],
     "first_use.py": ["--models", "PopularityRecommender"],
     "generator.py": ["--size", "1k", "--rounds", "1"],
