@@ -281,7 +281,12 @@ class FMRegressor(FeatureMixin, FactorMixin, BaseRatingRecommender):
                      what @ self._context_factors)  # fmt: skip
             return offsets, factors
 
-        return RequestScorer(n_requests, compose, self._completer())
+        kinds = np.arange(n_requests)
+        if columns is None and not len(changed):
+            kinds = codes.astype(np.int64)
+            if periods is not None:
+                kinds = kinds * (len(self._period_numbers) + 1) + periods
+        return RequestScorer(kinds, compose, self._completer())
 
     def _period_codes(self, time, n_requests):
         """Return the code of each request's period: the nearest, or that of the mean."""

@@ -14,6 +14,7 @@ from sklearn_metarec.interactions import (
     compressed_parts,
     make_csr,
     take_csr,
+    take_rows,
     transpose_csr,
 )
 
@@ -86,7 +87,11 @@ class RequestEncoder:
         if columns is None:
             return cls(period, None, elsewhere, False, 0)
         encoder = clone(encoder)
-        width = encoded_rows(encoder.fit_transform, columns).shape[1]
+        encoded = encoded_rows(encoder.fit_transform, columns)
+        # Means and counts of the encoder are over contexts, however often each occurs,
+        # so that a weight is a repetition.
+        distinct = take_rows(columns, np.sort(distinct_rows(encoded)[0]))
+        width = encoded_rows(encoder.fit_transform, distinct).shape[1]
         return cls(period, encoder, elsewhere, hasattr(columns, "columns"), width)
 
     def ratings(self, source, history):

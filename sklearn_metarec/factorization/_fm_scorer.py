@@ -12,16 +12,16 @@ class RequestScorer:
 
     Parameters
     ----------
-    n : int
-        The number of requests.
+    kinds : ndarray of shape (n,), dtype=int
+        Requests of the same number are alike.
     compose : callable
         Returns `(offsets, factors)` of the requests of an index array.
     complete : callable
         Returns the scorer of such offsets and factors.
     """
 
-    def __init__(self, n, compose, complete):
-        self._n = n
+    def __init__(self, kinds, compose, complete):
+        self._kinds = kinds
         self._compose = compose
         self._complete = complete
         self._all = None
@@ -31,18 +31,21 @@ class RequestScorer:
         """Write all items' scores of requests lo to hi into `out`."""
         with self._lock:
             if self._all is None:
-                self._all = self._complete(*self._compose(np.arange(self._n)))
+                self._all = self._complete(*self._compose(np.arange(len(self._kinds))))
         self._all.block(lo, hi, out)
 
     def pairs(self, users, cols):
         """Return the scores of single pairs."""
-        # A request for each row would be a long vector for each row: some at a time.
-        order = np.argsort(users, kind="stable")
+        # A long vector for each row would not fit: some at a time, alike ones together.
+        kinds = self._kinds[users]
+        order = np.argsort(kinds, kind="stable")
         out = np.empty(len(cols))
         for start in range(0, len(order), _PAIRS_AT_ONCE):
             some = order[start : start + _PAIRS_AT_ONCE]
-            requests, place = np.unique(users[some], return_inverse=True)
-            scorer = self._complete(*self._compose(requests))
+            _, first, place = np.unique(
+                kinds[some], return_index=True, return_inverse=True
+            )
+            scorer = self._complete(*self._compose(users[some[first]]))
             out[some] = scorer.pairs(place.astype(np.int32), cols[some])
         return out
 
