@@ -1,4 +1,4 @@
-"""The rating error of the factorization machine, and what each group of features gives.
+r"""The rating error of the factorization machine, by groups of features.
 
 MovieLens of $SKLEARN_METAREC_DATA. For movielens_100k: KFold(5, shuffle=True,
 random_state=s) over the rows, s = 0, 1, 2; for movielens_1m, which has no times here:
@@ -10,7 +10,7 @@ installed beside us: `--factors` and `--steps` are those of both.
 
     python benchmarks/fm.py --features sets+side+day --folds 1
     python benchmarks/fm.py --peers
-    python benchmarks/fm.py --data movielens_1m --features sets+side --seeds 0 \\
+    python benchmarks/fm.py --data movielens_1m --features sets+side --seeds 0 \
         --likelihood ordered_probit --factors 24 --steps 200
 """
 
@@ -165,9 +165,7 @@ def main():
     ours(data, np.arange(500), np.arange(9), args.features[0], args)  # compiles
     print_header("features", "model", "RMSE", "by seed", "fit and predict s a fold")
     for features in args.features:
-        folds = [
-            fold for seed in args.seeds for fold in data.folds(seed, args.folds)
-        ]
+        folds = [fold for seed in args.seeds for fold in data.folds(seed, args.folds)]
         found = [
             [error(predict, data, *fold, features, args) for fold in folds]
             for predict in contestants.values()

@@ -62,7 +62,8 @@ class Draws:
 
         Of periods, with the mean one last, and of the features of contexts.
         """
-        chain, found = self._chain, {}
+        chain = self._chain
+        found: dict[str, np.ndarray] = {}
         for k, block in enumerate(chain.blocks[2:], start=2):
             theta = chain.parameters[k][0]
             if block.own:
