@@ -1,6 +1,7 @@
 """The draws of a factorization machine that predictions average over."""
 
 import numpy as np
+from scipy import sparse
 
 from sklearn_metarec._kernels import fm, probit
 from sklearn_metarec.factorization._gibbs import gather_scratch
@@ -25,30 +26,29 @@ class Draws:
 
     def __init__(self, chain):
         self._chain = chain
+        weights = chain.likelihood.weights
+        self._sides = [_Side(block, weights) for block in chain.blocks[:2]]
         self._draws = []
 
     def take(self, *, replace=False):
         """Keep the chain's present state; with `replace`, in place of all before."""
         chain, likelihood = self._chain, self._chain.likelihood
-        users, items = (
-            chain.vectors[chain.starts[k] : chain.starts[k + 1]] for k in (0, 1)
+        (users, mean_user), (items, mean_item) = (
+            side.expected(chain, k) for k, side in enumerate(self._sides)
         )
-        mean_user, mean_item = chain.means[0][0], chain.means[1][0]
-        user_offset, user_factors = relative(users, mean_item, likelihood.constant)
-        nobody, _ = relative(mean_user[None], mean_item, likelihood.constant)
-        draw = {
-            "user_factors_": user_factors,
-            "item_factors_": items[:, 1:] - mean_item[1:],
-            "_user_offsets": user_offset[:, None],
-            "_item_offsets": (items[:, 0] - mean_item[0])[:, None],
-            "_mean_user_factors": mean_user[1:],
-            "_mean_user_offsets": nobody,
-        }
+        draw = self._others(mean_item)
+        for name, vectors in (("_user", users), ("_mean_user", mean_user[None])):
+            offsets, factors = relative(vectors, mean_item)
+            draw[f"{name}_offsets"] = offsets + mean_item[0] + likelihood.constant
+            draw[f"{name}_factors"] = factors
+        draw["user_factors_"] = draw.pop("_user_factors")
+        draw["item_factors_"] = items[:, 1:] - mean_item[1:]
+        draw["_item_offsets"] = (items[:, 0] - mean_item[0])[:, None]
         draw = {name: value.astype(np.float32) for name, value in draw.items()}
-        draw["_set_parameters"] = [
-            theta.astype(np.float32) for theta in chain.parameters[0][1:2]
+        draw["_user_parameters"] = [
+            theta.astype(np.float32) for theta in chain.parameters[0][1:]
         ]
-        draw["_own_prior"] = np.stack([mean_user, chain.precisions[0][0]])
+        draw["_own_prior"] = np.stack([chain.means[0][0], chain.precisions[0][0]])
         draw["_mean_items"] = mean_item
         draw["_constants"] = likelihood.constant
         draw["_data_precisions"] = likelihood.precision
@@ -58,14 +58,30 @@ class Draws:
             self._draws.clear()
         self._draws.append(draw)
 
+    def _others(self, mean_item):
+        """Return offsets and factors of the blocks that are neither users nor items.
+
+        Of periods, with the mean one last, and of the features of contexts.
+        """
+        chain = self._chain
+        found: dict[str, np.ndarray] = {}
+        for k, block in enumerate(chain.blocks[2:], start=2):
+            theta = chain.parameters[k][0]
+            if block.own:
+                theta = np.vstack([theta, chain.means[k][0]])
+            name = "_period" if block.own else "_context"
+            offsets, factors = relative(theta, mean_item)
+            found |= {f"{name}_offsets": offsets, f"{name}_factors": factors}
+        return found
+
     def attributes(self):
         """Return the attributes of an estimator that predicts by these draws."""
         draws, likelihood = self._draws, self._chain.likelihood
         found: dict[str, object] = {}
         for name in draws[0]:
             values = [draw[name] for draw in draws]
-            if name == "_set_parameters":
-                found[name] = [np.stack(sets) for sets in zip(*values, strict=True)]
+            if name == "_user_parameters":
+                found[name] = [np.stack(groups) for groups in zip(*values, strict=True)]
             elif name.endswith(("factors", "factors_", "offsets")):
                 found[name] = np.concatenate(values, axis=-1)
             else:
@@ -81,17 +97,48 @@ class Draws:
         return found
 
 
-def relative(vectors, mean_item, constant):
-    """Return (offset, factors) of users, for scores relative to the mean item."""
+class _Side:
+    """What is expected of a block's rows without data, and of one not in it.
+
+    It is what a rating meets on average: of many items hardly anyone has an opinion,
+    and they are not like those that the next rating will be about.
+    """
+
+    def __init__(self, block, weights):
+        self.idle = np.flatnonzero(~block.busy)
+        total = np.bincount(block.codes, weights=weights, minlength=block.n_rows)
+        self.shares = total / total.sum()
+        rows = [sparse.csr_array(matrix) for matrix in block.features]
+        self.usual = [self.shares @ matrix for matrix in rows]
+        self.features = [matrix[self.idle] for matrix in rows]
+        # An empty set of an item that nobody could have had yet, or a row that the
+        # side table does not have, says nothing: such rows count as usual ones.
+        self.known = [np.diff(part.indptr)[:, None] > 0 for part in self.features]
+
+    def expected(self, chain, k):
+        """Return (the vectors of the rows, that of the mean row)."""
+        start, stop = chain.starts[k : k + 2]
+        vectors = chain.vectors[start:stop].copy()
+        mean = self.shares @ vectors
+        vectors[self.idle] = mean
+        for usual, matrix, known, theta in zip(
+            self.usual, self.features, self.known, chain.parameters[k][1:], strict=True
+        ):
+            vectors[self.idle] += matrix @ theta - known * (usual @ theta)
+        return vectors, mean
+
+
+def relative(vectors, mean_item):
+    """Return (offsets, factors) for scores relative to those of the mean item."""
     factors = vectors[:, 1:]
-    offset = constant + vectors[:, 0] + mean_item[0] + factors @ mean_item[1:]
-    return offset, factors
+    return (vectors[:, 0] + factors @ mean_item[1:])[:, None], factors
 
 
-def fold_in(model, history, sets):
+def fold_in(model, history, groups):
     """Fold new users in.
 
-    Their own parameters are the mean given their ratings and a draw of all the rest.
+    Their own parameters are the mean given their ratings and a draw of all the rest;
+    the ratings are taken to be of the mean period.
 
     Parameters
     ----------
@@ -99,8 +146,8 @@ def fold_in(model, history, sets):
         A fitted one.
     history : History
         Their ratings, one row a user.
-    sets : list of csr_array
-        Their sets of items, if those are features.
+    groups : list of csr_array
+        Their sets of items and their features, as far as the model has them.
 
     Returns
     -------
@@ -114,8 +161,13 @@ def fold_in(model, history, sets):
     n_users, n_draws = len(indptr) - 1, len(model._constants)
     item_factors = model.item_factors_[used].reshape(len(used), n_draws, -1)
     n = 1 + item_factors.shape[2]
-    vectors = np.zeros((n_users + len(used), n))
+    timed = model._period_numbers is not None
+    vectors = np.zeros((n_users + len(used) + timed, n))
     partners = (n_users + codes).astype(np.int32)[:, None]
+    if timed:
+        last = np.full_like(partners, len(vectors) - 1)
+        partners = np.hstack([partners, last])
+        mean_period = model._period_factors[-1].reshape(n_draws, -1)
     level = None
     if model.likelihood == "ordered_probit":
         middle = (model.levels_[1:] + model.levels_[:-1]) / 2
@@ -124,9 +176,14 @@ def fold_in(model, history, sets):
     factors = np.empty((n_users, n_draws, n - 1), dtype=np.float32)
     for s in range(n_draws):
         mean_item, (mean, precision) = model._mean_items[s], model._own_prior[s]
-        vectors[n_users:, 0] = model._item_offsets[used, s] + mean_item[0]
-        vectors[n_users:, 1:] = item_factors[:, s] + mean_item[1:]
-        pairs = zip(sets, model._set_parameters, strict=True)
+        items = vectors[n_users : n_users + len(used)]
+        items[:, 0] = model._item_offsets[used, s] + mean_item[0]
+        items[:, 1:] = item_factors[:, s] + mean_item[1:]
+        if timed:
+            vectors[-1, 1:] = mean_period[s]
+            shift = mean_period[s] @ mean_item[1:]
+            vectors[-1, 0] = model._period_offsets[-1, s] - shift
+        pairs = zip(groups, model._user_parameters, strict=True)
         vectors[:n_users] = mean + sum(matrix @ theta[s] for matrix, theta in pairs)
         own = np.tile(mean, (n_users, 1))
         data = _Ratings(indptr, partners, history.weights, model._data_precisions[s])
@@ -138,10 +195,8 @@ def fold_in(model, history, sets):
             for _ in range(_LATENT_ROUNDS):
                 data.solve(data.latent(level, cuts, vectors), vectors, own, mean,
                            precision)  # fmt: skip
-        offset, factors[:, s] = relative(
-            vectors[:n_users], mean_item, model._constants[s]
-        )
-        offsets[:, s] = offset
+        offset, factors[:, s] = relative(vectors[:n_users], mean_item)
+        offsets[:, s] = offset[:, 0] + mean_item[0] + model._constants[s]
     return offsets, factors.reshape(n_users, -1)
 
 

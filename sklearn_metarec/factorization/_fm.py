@@ -1,25 +1,39 @@
 """The Bayesian factorization machine, by Gibbs sampling."""
 
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 
+from sklearn_metarec._features import FeatureMixin
 from sklearn_metarec._iterating import epochs
-from sklearn_metarec._scoring import FactorScorer
+from sklearn_metarec._side_tables import are_columns
 from sklearn_metarec.base import BaseRatingRecommender
-from sklearn_metarec.factorization._draws import Draws, fold_in
-from sklearn_metarec.factorization._gibbs import Block, Chain, Gaussian
-from sklearn_metarec.factorization._probit import LevelScorer, OrderedProbit
-from sklearn_metarec.factorization._vectors import FactorMixin, carry_over
-from sklearn_metarec.interactions import compressed_parts, make_csr, transpose_csr
+from sklearn_metarec.factorization._draws import Draws
+from sklearn_metarec.factorization._fm_data import (
+    PERIODS,
+    Ratings,
+    RequestEncoder,
+    carry_parameters,
+    group_labels,
+    make_blocks,
+)
+from sklearn_metarec.factorization._fm_scorer import RequestScorer
+from sklearn_metarec.factorization._gibbs import Chain, Gaussian
+from sklearn_metarec.factorization._probit import OrderedProbit
+from sklearn_metarec.factorization._vectors import FactorMixin
 from sklearn_metarec.utils._parallel import single_threaded_blas
-from sklearn_metarec.utils._sklearn import Interval, StrOptions, check_random_state
+from sklearn_metarec.utils._sklearn import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    check_random_state,
+)
 
 # The chain of an update starts from where it was: it needs a third of the steps.
 _UPDATE_SHARE = 3
 
 
-class FMRegressor(FactorMixin, BaseRatingRecommender):
+class FMRegressor(FeatureMixin, FactorMixin, BaseRatingRecommender):
     """Predict a rating by a Bayesian factorization machine.
 
     Every feature j of a user or an item has a weight w_j and a vector v_j. With those
@@ -28,26 +42,40 @@ class FMRegressor(FactorMixin, BaseRatingRecommender):
 
         w + w_u + w_i + v_u . v_i
 
-    The features are the ids and, with `implicit`, the user's set of items: each of n
-    items has the value 1 / sqrt(n), as in SVD++, whatever its rating. Likewise the
-    item's set of users. Weights and vectors of a group of features (ids of users, of
-    items, members of the sets) have a common normal prior, a mean and a precision per
-    coordinate, which themselves are unknown, as is the precision of the ratings. All
-    are drawn in turn from their distributions given the rest (Gibbs sampling), and a
-    prediction is the mean over the draws: there is no penalty to tune.
+    The features of a user are the id, the row of a side table, and, with `implicit`,
+    the set of the user's items: each of n items has the value 1 / sqrt(n), as in SVD++,
+    whatever its rating. Likewise those of an item. Weights and vectors of a group of
+    features (ids of users, of items, members of the sets, side features) have a common
+    normal prior, a mean and a precision per coordinate, which themselves are unknown,
+    as is the precision of the ratings. All are drawn in turn from their distributions
+    given the rest (Gibbs sampling), and a prediction is the mean over the draws: there
+    is no penalty to tune.
+
+    With `time_step`, the period of a rating has a weight and a vector too; so have the
+    other columns of X, those that are neither id, time nor feature of a user or an
+    item: they are the context, as of FeatureEncoder. Then w_t + v_t . (v_u + v_i) and
+    the like are added, and rows of a pair are apart unless period and context agree. A
+    time between or beyond the periods of the fit is in the nearest of them; a request
+    without time is in the mean one, and one without context has its numbers at their
+    mean and no category.
+
+    Users and items that only a side table has are predicted by their features; of
+    what is not known of them, and of ids that are not known at all, a prediction takes
+    the mean over the ratings of the fit.
 
     Features of the same user do not interact with each other, as they would in a
     factorization machine without blocks: what came of it would be a constant of the
     user, which w_u is already. Weight and vector of a feature are drawn together, and
-    those of a set with the ids' integrated out, so that fewer steps are needed.
+    those of sets and side features with the ids' integrated out, so that fewer steps
+    are needed.
 
-    A step costs (n_factors + 1)^2 operations per rating, and as many again per
-    member of a set: a set's features are never multiplied out to the ratings.
+    A step costs (n_factors + 1)^2 operations per rating, and as many again per entry
+    of a set or a side table: these are never multiplied out to the ratings. The memory
+    of a step is 8 (n_factors + 1)^2 bytes per user, item, period and distinct context.
 
     A user's `history=` is folded in by the mean of the user's own parameters given
-    each draw of the items', so not exactly: the items do not learn from it. Ratings
-    of an unknown user are those of the mean user without items, of an unknown item
-    those of the mean item.
+    each draw of all others', so not exactly: the items do not learn from it, and its
+    rows count as rated in the mean period.
 
     `partial_fit` is warm, not exact: the chain goes on from its last draw, over the
     stored and the new ratings, for a third of the steps of a fit.
@@ -56,6 +84,18 @@ class FMRegressor(FactorMixin, BaseRatingRecommender):
     ----------
     n_factors : int, default=10
         The length of the vectors. More make each step slower, and hardly help.
+    item_features, user_features : dataframe or list, default=None
+        A side table with one row an item (a user) and a column `item_id` (`user_id`),
+        or the names of those columns of X that are features of the item (the user).
+    feature_encoder : transformer, default=None
+        Makes numbers of side features and context, a clone for each;
+        `FeatureEncoder()` by default.
+    time_step : {"hour", "day", "week"}, float or None, default=None
+        The length of a period. A number is in the unit of the timestamps; a name takes
+        dates, or numbers of seconds, milli-, micro- or nanoseconds since 1970, which
+        their size tells apart. None leaves time out: periods serve ratings between
+        others in time, hardly those that come after all. A table without timestamps
+        is an error otherwise.
     implicit : {"user", "item", "both"} or None, default="both"
         Whose sets are features: the user's set of items, the item's of users, both
         or neither.
@@ -81,7 +121,7 @@ class FMRegressor(FactorMixin, BaseRatingRecommender):
     user_factors_ : ndarray of shape (n_users, n_draws * n_factors), dtype=float32
         The users' vectors v_u, draw after draw.
     item_factors_ : ndarray of shape (n_items, n_draws * n_factors), dtype=float32
-        The items' vectors v_i, less those of the mean item.
+        The items' vectors v_i, less their mean over the ratings.
     n_iter_ : int
         Steps done: `max_iter`, unless a callback stopped them.
     users_ : ndarray of shape (n_users,)
@@ -125,6 +165,12 @@ class FMRegressor(FactorMixin, BaseRatingRecommender):
 
     _parameter_constraints = {
         "n_factors": [Interval(Integral, 1, None, closed="left")],
+        "item_features": ["array-like", dict, None],
+        "user_features": ["array-like", dict, None],
+        "feature_encoder": [HasMethods(["fit_transform", "transform"]), None],
+        "time_step": [
+            StrOptions(set(PERIODS)), Interval(Real, 0, None, closed="neither"), None,
+        ],
         "implicit": [StrOptions({"user", "item", "both"}), None],
         "likelihood": [StrOptions({"gaussian", "ordered_probit"})],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -132,16 +178,23 @@ class FMRegressor(FactorMixin, BaseRatingRecommender):
         "n_draws": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
         "n_jobs": [Integral, None],
-    }
+    }  # fmt: skip
 
     # The chain saw the user's ratings, the parameters of a history did not make it.
     _history_exact = False
+    _reads_context = True
+    _ratings: Ratings | None
 
     def __init__(
-        self, n_factors=10, *, implicit="both", likelihood="gaussian", max_iter=300,
-        burn_in=20, n_draws=200, random_state=None, n_jobs=None,
+        self, n_factors=10, *, item_features=None, user_features=None,
+        feature_encoder=None, time_step=None, implicit="both", likelihood="gaussian",
+        max_iter=300, burn_in=20, n_draws=200, random_state=None, n_jobs=None,
     ):  # fmt: skip
         self.n_factors = n_factors
+        self.item_features = item_features
+        self.user_features = user_features
+        self.feature_encoder = feature_encoder
+        self.time_step = time_step
         self.implicit = implicit
         self.likelihood = likelihood
         self.max_iter = max_iter
@@ -150,19 +203,33 @@ class FMRegressor(FactorMixin, BaseRatingRecommender):
         self.random_state = random_state
         self.n_jobs = n_jobs
 
+    def _make_history(self, rows, *, reset):
+        history = super()._make_history(rows, reset=reset)
+        if reset:
+            sides = (self.item_features, self.user_features)
+            elsewhere = [name for side in sides if are_columns(side) for name in side]
+            encoder = self.feature_encoder
+            encoder = self._default_encoder() if encoder is None else encoder
+            self._requests = RequestEncoder.fit(
+                rows.table, self.time_step, encoder, elsewhere
+            )
+        # Until `_fit` or `_update` has made the ratings of the model of them.
+        self._read = self._requests.ratings(rows, history)
+        return history
+
     def _fit(self, history):
+        self._ratings = self.__dict__.pop("_read")
         self._learn(history, self._chain(history), self.max_iter, self.burn_in)
 
     def _update(self, history, old, new):
+        old_labels = group_labels(old, *self._design(old))
+        read = self.__dict__.pop("_read")
+        if self._ratings is not None and read is not None:
+            known = self._ratings.recode(old, history)
+            self._ratings = known.add(read.recode(new, history))
         chain = self._chain(history)
-        sides = (old.users, history.users), (old.items, history.items)
-        # In the order of the groups: ids, then the set, whose members are the other
-        # side's; an update cannot change `implicit`.
-        for k, known in enumerate(self._parameters):
-            for theta, start, side in zip(
-                known, chain.parameters[k], (sides[k], sides[1 - k]), strict=False
-            ):
-                carry_over(*side, theta, start)
+        labels = group_labels(history, *self._design(history))
+        carry_parameters(self._parameters, old_labels, chain.parameters, labels)
         chain.refresh()
         n_steps = -(-self.max_iter // _UPDATE_SHARE)
         self._learn(history, chain, n_steps, self.burn_in // _UPDATE_SHARE)
@@ -170,22 +237,24 @@ class FMRegressor(FactorMixin, BaseRatingRecommender):
     def _chain(self, history):
         seed = check_random_state(self.random_state).randint(2**31)
         rng = np.random.default_rng(seed)
+        ratings, *others = self._design(history)
+        self._period_numbers = None
+        if ratings.periods is not None:
+            self._period_numbers = np.unique(ratings.periods)
         kind = OrderedProbit if self.likelihood == "ordered_probit" else Gaussian
-        likelihood = kind(history.matrix.data, history.weights)
-        blocks = self._blocks(history)
+        likelihood = kind(ratings.values, ratings.weights)
+        blocks = make_blocks(history, ratings, *others)
         return Chain(blocks, likelihood, self.n_factors, rng, self.n_jobs)
 
-    def _blocks(self, history):
-        """Return the users and the items, with their features, as blocks."""
-        indptr, cols, _ = compressed_parts(history.matrix)
-        n_users, n_items = history.matrix.shape
-        rows = np.repeat(np.arange(n_users, dtype=np.int32), np.diff(indptr))
-        of_users = self._set_features(history.matrix, "user")
-        of_items = self._set_features(transpose_csr(history.matrix), "item")
-        return [Block(rows, n_users, of_users), Block(cols, n_items, of_items)]
-
-    def _set_features(self, matrix, side):
-        return [normalized_sets(matrix)] if self.implicit in (side, "both") else []
+    def _design(self, history):
+        """Return (ratings, whose sets are features, the features by side)."""
+        ratings = self._ratings
+        ratings = Ratings.of_pairs(history) if ratings is None else ratings
+        sides = {side: self._feature_rows(side) for side in ("user", "item")}
+        features = {
+            side: [] if rows is None else [rows] for side, rows in sides.items()
+        }
+        return ratings, self.implicit, features
 
     def _learn(self, history, chain, n_steps, burn_in):
         draws = Draws(chain)
@@ -202,37 +271,7 @@ class FMRegressor(FactorMixin, BaseRatingRecommender):
         self.__dict__.update(draws.attributes())
 
     def _make_scorer(self, profiles):
-        codes = profiles.codes
-        known = (codes >= 0)[:, None]
-        factors = np.where(known, self.user_factors_[codes], self._mean_user_factors)
-        offsets = np.where(known, self._user_offsets[codes], self._mean_user_offsets)
-        changed = np.flatnonzero(profiles.changed)
-        if len(changed):
-            added = profiles.history.take(changed.astype(np.int32))
-            sets = self._set_features(added.matrix, "user")
-            with single_threaded_blas():
-                offsets[changed], factors[changed] = fold_in(self, added, sets)
-        return self._scorer(offsets, factors)
-
-    def _scorer(self, offsets, factors):
-        items = self._item_offsets, self.item_factors_
-        if self.likelihood == "ordered_probit":
-            return LevelScorer(offsets, factors, *items, self.levels_, self.cuts_)
-        # The mean over draws of inner products is one of the vectors side by side.
-        each = np.float32(self._scale / offsets.shape[1])
-        return FactorScorer(
-            factors * each, self.item_factors_,
-            self._location + self._scale * offsets.mean(axis=1, dtype=np.float64),
-            self._scale * self._item_offsets.mean(axis=1, dtype=np.float64),
-        )  # fmt: skip
-
-
-def normalized_sets(matrix):
-    """Return the pattern of compressed rows; a row of n has the values 1 / sqrt(n)."""
-    indptr, indices, _ = compressed_parts(matrix)
-    counts = np.diff(indptr)
-    values = np.repeat(1 / np.sqrt(np.maximum(counts, 1)), counts)
-    return make_csr(indptr, indices, values, matrix.shape)
+        return RequestScorer(self, profiles)
 
 
 def _evenly(start, stop, n):
