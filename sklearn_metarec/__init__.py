@@ -14,6 +14,7 @@ _NAMES = {
     "ContentRanker": "linear_model",
     "ContentRegressor": "linear_model",
     "EASE": "linear_model",
+    "FMRanker": "factorization",
     "FMRegressor": "factorization",
     "IALS": "factorization",
     "ItemKNN": "neighbors",
