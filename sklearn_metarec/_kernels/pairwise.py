@@ -56,8 +56,7 @@ class Parts(NamedTuple):
     """Compressed rows of the embeddings whose weighted sums are vectors and biases.
 
     Each embedding has a sum of mean squared gradients, as a plain vector has. The
-    first `n_own` belong to one row each, the others are shared. With no rows the
-    vectors are no sums, but themselves what is learned.
+    first `n_own` belong to one row each, the others are shared.
     """
 
     indptr: np.ndarray
@@ -71,11 +70,14 @@ class Parts(NamedTuple):
 
 
 class Users(NamedTuple):
-    """Vectors, and for each the sum of mean squared gradients so far."""
+    """Vectors, and for each the sum of mean squared gradients so far.
+
+    With `parts` the vectors are sums, and the squares are those of the parts.
+    """
 
     vectors: np.ndarray
     squares: np.ndarray
-    parts: Parts
+    parts: Parts | None
 
 
 class Items(NamedTuple):
@@ -85,7 +87,7 @@ class Items(NamedTuple):
     biases: np.ndarray
     squares: np.ndarray
     bias_squares: np.ndarray
-    parts: Parts
+    parts: Parts | None
 
 
 class Step(NamedTuple):
@@ -100,14 +102,6 @@ class Step(NamedTuple):
     regularization: np.float32
     bias_regularization: np.float32
     moves_items: np.uint8
-
-
-def no_parts(n_factors):
-    """Return the parts of vectors that are no sums."""
-    floats, codes = np.empty(0, dtype=np.float32), np.empty(0, dtype=np.uint32)
-    vectors = np.empty((0, n_factors), dtype=np.float32)
-    indptr = np.empty(0, dtype=np.int64)
-    return Parts(indptr, codes, floats, np.int64(0), vectors, floats, floats, floats)
 
 
 def scratch(items, n_candidates):
@@ -133,7 +127,7 @@ def bpr_rows(lo, hi, has, cols, drawn, apart, seed, order, pairs, users, items, 
         row = np.uint64(order[place])
         state = stream(seed, pairs.streams[row])
         _mark(has, pairs, row, 1)
-        _sum_user(users, row)
+        _sum_row(users.parts, row, users.vectors)
         k, left = pairs.indptr[row], np.int64(0)
         while True:
             n, k, left, state = _fill(
@@ -144,8 +138,8 @@ def bpr_rows(lo, hi, has, cols, drawn, apart, seed, order, pairs, users, items, 
             for t in range(n):
                 i, j = cols[t], _hardest(users.vectors[row], drawn[t], items)
                 if j != _NONE:
-                    _sum_item(items, i)
-                    _sum_item(items, j)
+                    _sum_item(items.parts, i, items)
+                    _sum_item(items.parts, j, items)
                     x, p, q = users.vectors[row], items.vectors[i], items.vectors[j]
                     d, of_user, of_items = _compare(x, p, q)
                     d += items.biases[i] - items.biases[j]
@@ -170,7 +164,7 @@ def warp_rows(
         row = np.uint64(order[place])
         state = stream(seed, pairs.streams[row])
         _mark(has, pairs, row, 1)
-        _sum_user(users, row)
+        _sum_row(users.parts, row, users.vectors)
         k, left = pairs.indptr[row], np.int64(0)
         n_negatives = n_items - (pairs.indptr[row + np.uint64(1)] - pairs.indptr[row])
         while True:
@@ -181,7 +175,7 @@ def warp_rows(
                 break
             for t in range(n):
                 i, x = cols[t], users.vectors[row]
-                _sum_item(items, i)
+                _sum_item(items.parts, i, items)
                 bound = _dot(x, items.vectors[i]) + items.biases[i] - margin
                 for trial in range(most):
                     if trial < drawn.shape[1]:
@@ -193,7 +187,7 @@ def warp_rows(
                     if _dot(x, items.vectors[j]) + items.biases[j] > bound:
                         rank = max(n_negatives // (trial + 1), 1)
                         z = min(np.float32(math.log(rank)), _MAX_WEIGHT)
-                        _sum_item(items, j)
+                        _sum_item(items.parts, j, items)
                         p, q = items.vectors[i], items.vectors[j]
                         _, of_user, of_items = _compare(x, p, q)
                         _move(
@@ -297,8 +291,8 @@ def _compare(x, p, q):
 @_inlined
 def _move(row, i, j, z, of_user, of_items, apart, users, items, step):
     """Take a step of slope `z` from a user's row and the items i and j."""
-    if len(users.parts.indptr):
-        _move_parts(row, i, j, z, of_user, of_items, apart, users, items, step)
+    slopes = z, of_user, of_items
+    if _move_parts(users.parts, items.parts, row, i, j, slopes, apart, users, items, step):
         return
     one = np.float32(1)
     square = step.adapt * z * z
@@ -336,24 +330,30 @@ def _move_bias(i, z, square, items, step):
     items.biases[i] = bias + rate * (z - step.bias_regularization * bias)
 
 
-@_inlined
-def _sum_user(users, row):
-    if len(users.parts.indptr):
-        _sum_vector(users.parts, row, users.vectors[row])
-
-
-@_inlined
-def _sum_item(items, i):
-    if len(items.parts.indptr):
-        parts, total = items.parts, np.float32(0)
-        for e in range(parts.indptr[i], parts.indptr[i + np.uint64(1)]):
-            total += parts.amounts[e] * parts.biases[parts.cols[e]]
-        items.biases[i] = total
-        _sum_vector(parts, np.uint64(i), items.vectors[i])
+# What `parts` is, is known when these are compiled, and what is not done is left out: so
+# they cost plain vectors nothing. That works for an argument, not for a field of one.
 
 
 @_fast
-def _sum_vector(parts, row, out):
+def _sum_row(parts, row, vectors):
+    """Make the vector of a row anew from its parts, if it has some."""
+    if parts is not None:
+        _sum(parts, row, vectors[row])
+
+
+@_fast
+def _sum_item(parts, i, items):
+    """Make the vector and the bias of an item anew from its parts, if it has some."""
+    if parts is not None:
+        row, total = np.uint64(i), np.float32(0)
+        for e in range(parts.indptr[row], parts.indptr[row + np.uint64(1)]):
+            total += parts.amounts[e] * parts.biases[parts.cols[e]]
+        items.biases[row] = total
+        _sum(parts, row, items.vectors[row])
+
+
+@_inlined
+def _sum(parts, row, out):
     out[:] = 0
     for e in range(parts.indptr[row], parts.indptr[row + np.uint64(1)]):
         amount, vector = parts.amounts[e], parts.vectors[parts.cols[e]]
@@ -362,37 +362,40 @@ def _sum_vector(parts, row, out):
 
 
 @_fast
-def _move_parts(row, i, j, z, of_user, of_items, apart, users, items, step):
-    """Take the step of `_move` by the parts of the three vectors."""
+def _move_parts(of_users, of_items, row, i, j, slopes, apart, users, items, step):
+    """Take the step of `_move` by the parts of the vectors; tell whether it was taken."""
+    if of_users is None:
+        return False
+    z, user_square, item_square = slopes
     x, p, q = users.vectors[row], items.vectors[i], items.vectors[j]
     for f in range(len(x)):
         apart[f] = p[f] - q[f]
-    if step.moves_items:
-        _move_sum(items.parts, np.uint64(i), p, z, x, of_items, step)
-        _move_sum(items.parts, np.uint64(j), q, -z, x, of_items, step)
-        _move_bias_parts(items.parts, np.uint64(i), z, step)
-        _move_bias_parts(items.parts, np.uint64(j), -z, step)
-    _move_sum(users.parts, row, x, z, apart, of_user, step)
+    if of_items is not None:
+        _move_sum(of_items, np.uint64(i), p, z, x, item_square, step, True)
+        _move_sum(of_items, np.uint64(j), q, -z, x, item_square, step, True)
+        _move_bias_parts(of_items, np.uint64(i), z, step)
+        _move_bias_parts(of_items, np.uint64(j), -z, step)
+    _move_sum(of_users, row, x, z, apart, user_square, step, step.moves_items)
+    return True
 
 
-@_fast
-def _move_sum(parts, row, total, z, along, square, step):
+@_inlined
+def _move_sum(parts, row, total, z, along, square, step, moves_shared):
     """Move the parts of a row by slope `z` along a vector of that mean square."""
     for e in range(parts.indptr[row], parts.indptr[row + np.uint64(1)]):
         part, amount = parts.cols[e], parts.amounts[e]
-        if not step.moves_items and part >= parts.n_own:
-            continue
-        slope = amount * z
-        parts.squares[part] += step.adapt * slope * slope * square
-        rate = step.rate / np.float32(math.sqrt(parts.squares[part]))
-        vector = parts.vectors[part]
-        for f in range(len(total)):
-            change = rate * (slope * along[f] - step.regularization * vector[f])
-            vector[f] += change
-            total[f] += amount * change
+        if moves_shared or part < parts.n_own:
+            slope = amount * z
+            parts.squares[part] += step.adapt * slope * slope * square
+            rate = step.rate / np.float32(math.sqrt(parts.squares[part]))
+            vector = parts.vectors[part]
+            for f in range(len(total)):
+                change = rate * (slope * along[f] - step.regularization * vector[f])
+                vector[f] += change
+                total[f] += amount * change
 
 
-@_fast
+@_inlined
 def _move_bias_parts(parts, row, z, step):
     for e in range(parts.indptr[row], parts.indptr[row + np.uint64(1)]):
         part, slope = parts.cols[e], parts.amounts[e] * z

@@ -169,7 +169,7 @@ class FMRanker(FeatureMixin, PairwiseRanker):
         rows = _rows_of(items.parts)
         fixed = pairwise.Items(
             rows @ items.parts.vectors, rows @ items.parts.biases, _NOTHING, _NOTHING,
-            pairwise.no_parts(self.n_factors),
+            None,
         )  # fmt: skip
         everyone = np.arange(len(users.vectors))
         user_factors = self._fold_in(pairs, self._newcomers(everyone, users), fixed)
@@ -198,8 +198,7 @@ class FMRanker(FeatureMixin, PairwiseRanker):
         if self._n_drawn < len(biases):
             order = np.argsort(self._places)
             vectors, biases = vectors[order], biases[order]
-        none = pairwise.no_parts(self.n_factors)
-        return pairwise.Items(vectors, biases, _NOTHING, _NOTHING, none)
+        return pairwise.Items(vectors, biases, _NOTHING, _NOTHING, None)
 
     def _newcomers(self, codes, users):
         """Return users of whom the features are known, and nothing of their own."""

@@ -56,11 +56,10 @@ class PairwiseRanker(FactorMixin, BaseRecommender):
         factors = self._random_factors(history, INITIAL_STD)
         users, items = (side.astype(np.float32) for side in factors)
         n_users, n_items = history.matrix.shape
-        none = pairwise.no_parts(self.n_factors)
         biases = np.zeros(n_items, dtype=np.float32)
         return (
-            pairwise.Users(users, ones(n_users), none),
-            pairwise.Items(items, biases, ones(n_items), ones(n_items), none),
+            pairwise.Users(users, ones(n_users), None),
+            pairwise.Items(items, biases, ones(n_items), ones(n_items), None),
         )
 
     def _carry_over(self, old, history, users, items):
@@ -70,13 +69,12 @@ class PairwiseRanker(FactorMixin, BaseRecommender):
             carry_over(old.items, history.items, known, start)
 
     def _users_so_far(self):
-        none = pairwise.no_parts(self.n_factors)
-        return pairwise.Users(self.user_factors_, self._user_squares, none)
+        return pairwise.Users(self.user_factors_, self._user_squares, None)
 
     def _items_so_far(self):
         return pairwise.Items(
             self.item_factors_, self.item_biases_, self._item_squares,
-            self._bias_squares, pairwise.no_parts(self.n_factors),
+            self._bias_squares, None,
         )  # fmt: skip
 
     def _learn(self, history, users, items, n_epochs):
@@ -99,8 +97,8 @@ class PairwiseRanker(FactorMixin, BaseRecommender):
 
     def _learned(self, pairs, users, items):
         """Return the attributes of what was learned so far, in arrays of their own."""
-        *fields, none = items
-        fixed = pairwise.Items(*(field.copy() for field in fields), none)
+        *fields, _ = items
+        fixed = pairwise.Items(*(field.copy() for field in fields), None)
         newcomers = self._newcomers(np.arange(len(users.vectors)), users)
         return {
             "user_factors_": self._fold_in(pairs, newcomers, fixed),
@@ -147,9 +145,9 @@ class PairwiseRanker(FactorMixin, BaseRecommender):
             pairs = self._pairs(profiles.history.take(changed).matrix)
             newcomers = self._newcomers(profiles.codes[changed], self._users_so_far())
             # The kernel moves no item here, but its type would allow it.
-            *fields, none = self._items_so_far()
+            *fields, _ = self._items_so_far()
             fields = [np.require(field, requirements="W") for field in fields]
-            items = pairwise.Items(*fields, none)
+            items = pairwise.Items(*fields, None)
             users[changed] = self._fold_in(pairs, newcomers, items)
         return FactorScorer(users, self.item_factors_, None, self.item_biases_)
 

@@ -45,9 +45,8 @@ class State:
         Y, b = rng.normal(0, 0.5, (n_items, n_factors)), rng.normal(0, 0.5, n_items)
         ones = np.ones(n_users), np.ones(n_items), np.ones(n_items)
         X, Y, b, *ones = as_float32(X, Y, b, *ones)
-        none = pairwise.no_parts(n_factors)
-        self.users = pairwise.Users(X, ones[0], none)
-        self.items = pairwise.Items(Y, b, *ones[1:], none)
+        self.users = pairwise.Users(X, ones[0], None)
+        self.items = pairwise.Items(Y, b, *ones[1:], None)
         cols = np.concatenate(had).astype(np.uint32)
         visits = np.ones(len(cols)) if visits is None else visits
         self.pairs = pairwise.Pairs(
