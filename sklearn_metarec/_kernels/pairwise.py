@@ -292,7 +292,9 @@ def _compare(x, p, q):
 def _move(row, i, j, z, of_user, of_items, apart, users, items, step):
     """Take a step of slope `z` from a user's row and the items i and j."""
     slopes = z, of_user, of_items
-    if _move_parts(users.parts, items.parts, row, i, j, slopes, apart, users, items, step):
+    if _move_parts(
+        users.parts, items.parts, row, i, j, slopes, apart, users, items, step
+    ):
         return
     one = np.float32(1)
     square = step.adapt * z * z
@@ -330,8 +332,8 @@ def _move_bias(i, z, square, items, step):
     items.biases[i] = bias + rate * (z - step.bias_regularization * bias)
 
 
-# What `parts` is, is known when these are compiled, and what is not done is left out: so
-# they cost plain vectors nothing. That works for an argument, not for a field of one.
+# Whether `parts` is None is known when these are compiled, and what is not done is left
+# out: plain vectors pay nothing. It has to be an argument, not a field of one.
 
 
 @_fast
@@ -363,7 +365,7 @@ def _sum(parts, row, out):
 
 @_fast
 def _move_parts(of_users, of_items, row, i, j, slopes, apart, users, items, step):
-    """Take the step of `_move` by the parts of the vectors; tell whether it was taken."""
+    """Take the step of `_move` by the parts of the vectors; tell whether it was."""
     if of_users is None:
         return False
     z, user_square, item_square = slopes

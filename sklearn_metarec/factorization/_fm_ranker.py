@@ -35,9 +35,126 @@ _NOTHING = np.empty(0, dtype=np.float32)
 
 
 class FMRanker(FeatureMixin, PairwiseRanker):
-    """Factorization machine for ranking.
+    """Vectors of users and items that are sums over their features, learned by pairs.
 
-    TODO
+    The score of an item i for a user u is ::
+
+        s_ui = x_u . y_i + b_i,
+
+    where x_u sums the embeddings of what u is (the id, and each feature times its
+    value), and y_i and b_i those of what i is. Embeddings and biases are learned as by
+    :class:`BPR` or :class:`WARP`: items that a user has should score above what not. A
+    bias of users would be the same for all their items, and is left out.
+
+    Items and users that only a side table has are told by their features: all items of
+    the table are ranked, and users without a row get lists of their own. Those items
+    are never drawn as negatives, as nobody could have had them. Users with neither rows
+    nor features get what is popular. Without features it is BPR or WARP.
+
+    The descent is that of BPR; a fit takes longer in proportion to the number of
+    features of an item. It is the same to the bit for the same `random_state`, whatever
+    `n_jobs`. In the end what a user is beside the features is learned anew, from zero
+    by ten epochs, with all else as it is. New histories are folded in the same way:
+    `history=` is what a fit of that user gives.
+
+    `partial_fit` is warm, not exact: it keeps the encoding of the features, and goes on
+    from the embeddings and rates so far with a third of the epochs over the stored and
+    the new pairs.
+
+    Parameters
+    ----------
+    n_factors : int, default=64
+        The length of the vectors; the time of a fit grows in proportion.
+    item_features, user_features : dataframe or list, default=None
+        Side tables with one row an item or user and a column `item_id` or `user_id`, or
+        the names of those columns of X that are features.
+    item_ids, user_ids : bool, default=True
+        Whether ids have embeddings, beside the features. Without those of items, what
+        is not in the features is not learned; without those of users, their rows say
+        nothing of them in a request.
+    feature_encoder : transformer, default=None
+        Makes numbers of the features, for users and items each a clone; by default
+        `FeatureEncoder(normalize=True)`, under which each column counts the same.
+    loss : {"bpr", "warp"}, default=LOSS
+        LOSSDOC
+    regularization : float, default=REG
+        The penalty of the embeddings. REGDOC
+    bias_regularization : float, default=0.05
+        The penalty of the biases.
+    learning_rate : float, default=None
+        The rate of the first epoch. None is 0.2 for "bpr" and 0.03 for "warp", as in
+        these models.
+    optimizer : {"adagrad", "sgd"}, default="adagrad"
+        With "adagrad" the rate of an embedding, or a bias, is divided by the root of 1
+        plus the sum of its mean squared gradients so far, so that rare ones move
+        further. With "sgd" all have the same rate.
+    n_negatives : int, default=None
+        How many items are drawn for a pair: "bpr" takes the one of the highest score,
+        "warp" stops at the first in the wrong place. None is 5 and 30.
+    weighting : {"binary", "log", "tfidf", "bm25"} or None, default="binary"
+        How the strength of a pair becomes its number of visits an epoch.
+    max_iter : int, default=50
+        Epochs.
+    random_state : int, RandomState or None, default=None
+        Draws the first embeddings, the order of users and the negatives.
+    n_jobs : int, default=None
+        Threads that fold in and rank; the result does not depend on it.
+
+    Attributes
+    ----------
+    user_factors_ : ndarray of shape (n_users, n_factors), dtype=float32
+        The users' vectors x.
+    item_factors_ : ndarray of shape (n_items, n_factors), dtype=float32
+        The items' vectors y.
+    item_biases_ : ndarray of shape (n_items,), dtype=float32
+        The items' biases b.
+    user_embeddings_ : ndarray of shape (n_user_parts, n_factors), dtype=float32
+        Of the ids, as the descent left them, if `user_ids`; then of the features.
+    item_embeddings_ : ndarray of shape (n_item_parts, n_factors), dtype=float32
+        Of the ids, if `item_ids`, then of the features.
+    item_embedding_biases_ : ndarray of shape (n_item_parts,), dtype=float32
+        Their biases.
+    n_iter_ : int
+        Epochs done: `max_iter`, unless a callback stopped them.
+    users_ : ndarray of shape (n_users,)
+        Sorted unique user ids, those of the side table included.
+    items_ : ndarray of shape (n_items,)
+        Sorted unique item ids, those of the side table included.
+    history_ : csr_array of shape (n_users, n_items)
+        The strengths of the fit.
+    n_features_in_ : int
+        Columns of the table of the fit.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, where they have some.
+
+    See Also
+    --------
+    ContentRanker : Features of items only, in closed form.
+    BPR : Ids only.
+
+    References
+    ----------
+    M. Kula (2015). Metadata embeddings for user and item cold-start recommendations.
+    CBRecSys. Section 3 has the sums; here the losses rank, negatives are drawn
+    uniformly, and users are learned anew in the end.
+
+    S. Rendle (2010). Factorization machines. ICDM. The model, of which this has the
+    products of users with items.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn_metarec import FMRanker
+    >>> drinks = pd.DataFrame({
+    ...     "item_id": ["tea", "cocoa", "milk", "rum", "gin", "ale"],
+    ...     "kind": ["hot", "hot", "hot", "strong", "strong", "strong"],
+    ... })
+    >>> X = [["ann", "tea"], ["ann", "milk"], ["bob", "tea"], ["eva", "milk"],
+    ...      ["joe", "rum"], ["joe", "gin"], ["kim", "rum"]]
+    >>> model = FMRanker(2, item_features=drinks, random_state=0).fit(X)
+    >>> items, scores = model.recommend(["ann", "joe"], k=1, items=["ale", "cocoa"])
+    >>> items.tolist()  # neither has been had yet
+    [['cocoa'], ['ale']]
     """
 
     _parameter_constraints = {
