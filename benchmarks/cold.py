@@ -247,8 +247,8 @@ def history(names, options):
             "EASE": EASE(),
             "IALS": IALS(random_state=0),
             "ItemKNN": ItemKNN(),
-            "FMRanker": FMRanker(
-                item_features=side, max_iter=options.epochs, random_state=0
+            "FMRanker, warp": FMRanker(
+                item_features=side, loss="warp", max_iter=options.epochs, random_state=0
             ),
         }
         models = {label: model.fit(train) for label, model in models.items()}

@@ -375,8 +375,8 @@ def _move_parts(of_users, of_items, row, i, j, slopes, apart, users, items, step
     if of_items is not None:
         _move_sum(of_items, np.uint64(i), p, z, x, item_square, step, True)
         _move_sum(of_items, np.uint64(j), q, -z, x, item_square, step, True)
-        _move_bias_parts(of_items, np.uint64(i), z, step)
-        _move_bias_parts(of_items, np.uint64(j), -z, step)
+        _move_bias_sum(of_items, np.uint64(i), items.biases, z, step)
+        _move_bias_sum(of_items, np.uint64(j), items.biases, -z, step)
     _move_sum(of_users, row, x, z, apart, user_square, step, step.moves_items)
     return True
 
@@ -398,10 +398,12 @@ def _move_sum(parts, row, total, z, along, square, step, moves_shared):
 
 
 @_inlined
-def _move_bias_parts(parts, row, z, step):
+def _move_bias_sum(parts, row, totals, z, step):
     for e in range(parts.indptr[row], parts.indptr[row + np.uint64(1)]):
-        part, slope = parts.cols[e], parts.amounts[e] * z
+        part, amount = parts.cols[e], parts.amounts[e]
+        slope = amount * z
         parts.bias_squares[part] += step.adapt * slope * slope
         rate = step.rate / np.float32(math.sqrt(parts.bias_squares[part]))
-        bias = parts.biases[part]
-        parts.biases[part] = bias + rate * (slope - step.bias_regularization * bias)
+        change = rate * (slope - step.bias_regularization * parts.biases[part])
+        parts.biases[part] += change
+        totals[row] += amount * change

@@ -28,8 +28,8 @@ from sklearn_metarec.utils._sklearn import (
 _MARGIN = 1.0
 # What the losses ask for.
 _DEFAULTS = {
-    "bpr": {"learning_rate": 0.2, "n_negatives": 5},
-    "warp": {"learning_rate": 0.03, "n_negatives": 30},
+    "bpr": {"regularization": 0.03, "learning_rate": 0.2, "n_negatives": 5},
+    "warp": {"regularization": 0.01, "learning_rate": 0.03, "n_negatives": 30},
 }
 _NOTHING = np.empty(0, dtype=np.float32)
 
@@ -75,15 +75,15 @@ class FMRanker(FeatureMixin, PairwiseRanker):
     feature_encoder : transformer, default=None
         Makes numbers of the features, for users and items each a clone; by default
         `FeatureEncoder(normalize=True)`, under which each column counts the same.
-    loss : {"bpr", "warp"}, default=LOSS
-        LOSSDOC
-    regularization : float, default=REG
-        The penalty of the embeddings. REGDOC
+    loss : {"bpr", "warp"}, default="warp"
+        What a pair of items costs. See the models of these names; LOSSDOC
+    regularization : float, default=None
+        The penalty of the embeddings. None is 0.03 for "bpr" and 0.01 for "warp", as in
+        these models.
     bias_regularization : float, default=0.05
         The penalty of the biases.
     learning_rate : float, default=None
-        The rate of the first epoch. None is 0.2 for "bpr" and 0.03 for "warp", as in
-        these models.
+        The rate of the first epoch. None is 0.2 for "bpr" and 0.03 for "warp".
     optimizer : {"adagrad", "sgd"}, default="adagrad"
         With "adagrad" the rate of an embedding, or a bias, is divided by the root of 1
         plus the sum of its mean squared gradients so far, so that rare ones move
@@ -165,13 +165,14 @@ class FMRanker(FeatureMixin, PairwiseRanker):
         "user_ids": ["boolean"],
         "feature_encoder": [HasMethods(["fit_transform", "transform"]), None],
         "loss": [StrOptions({"bpr", "warp"})],
+        "regularization": [Interval(Real, 0, None, closed="left"), None],
         "learning_rate": [Interval(Real, 0, None, closed="neither"), None],
         "n_negatives": [Interval(Integral, 1, None, closed="left"), None],
     }
 
     def __init__(
         self, n_factors=64, *, item_features=None, user_features=None, item_ids=True,
-        user_ids=True, feature_encoder=None, loss="bpr", regularization=0.03,
+        user_ids=True, feature_encoder=None, loss="warp", regularization=None,
         bias_regularization=0.05, learning_rate=None, optimizer="adagrad",
         n_negatives=None, weighting="binary", max_iter=50, random_state=None,
         n_jobs=None,

@@ -120,7 +120,7 @@ class PairwiseRanker(FactorMixin, BaseRecommender):
         return pairwise.Step(
             np.float32(share * self._setting("learning_rate")),
             np.float32(self.optimizer == "adagrad"),
-            np.float32(self.regularization), np.float32(self.bias_regularization),
+            np.float32(self._setting("regularization")), np.float32(self.bias_regularization),
             np.uint8(moves_items),
         )  # fmt: skip
 
