@@ -120,11 +120,13 @@ class PairwiseRanker(FactorMixin, BaseRecommender):
         return pairwise.Step(
             np.float32(share * self._setting("learning_rate")),
             np.float32(self.optimizer == "adagrad"),
-            np.float32(self._setting("regularization")), np.float32(self.bias_regularization),
+            np.float32(self._setting("regularization")),
+            np.float32(self.bias_regularization),
             np.uint8(moves_items),
         )  # fmt: skip
 
     def _setting(self, name):
+        """Return a parameter; a subclass says what its None stands for."""
         return getattr(self, name)
 
     def _visit(self, seed, order, pairs, users, items, step):

@@ -12,6 +12,17 @@ BENCHMARKS = ROOT / "benchmarks"
 # What makes each script small. The others take their time at any size, and are asked
 # for help only.
 ARGUMENTS = {
+    "cold.py": [
+        "--data",
+        "movietweetings_100k",
+        "--users",
+        "300",
+        "--epochs",
+        "1",
+        "--parts",
+        "items",
+        "history",
+    ],
     "encoding.py": ["--size", "10k", "--rounds", "1"],
     "first_use.py": ["--models", "PopularityRecommender"],
     "generator.py": ["--size", "1k", "--rounds", "1"],
