@@ -10,6 +10,8 @@ part as the test part was; the test part is used once. Intervals (95%) are of th
 difference over users. The real data sets are read from $SKLEARN_METAREC_DATA, but for
 movietweetings_100k, which the package has.
 
+`defaults` shows what those of FMRanker rest on.
+
     python benchmarks/cold.py --parts items history
 """
 
@@ -33,7 +35,11 @@ from sklearn_metarec import (
 from sklearn_metarec.datasets import load_movietweetings
 from sklearn_metarec.exceptions import ColdUsersWarning
 from sklearn_metarec.metrics import paired_test, ranking_scores
-from sklearn_metarec.model_selection import ColdItemSplit, ColdUserSplit
+from sklearn_metarec.model_selection import (
+    ColdItemSplit,
+    ColdUserSplit,
+    PerUserShuffleSplit,
+)
 
 # The columns of the side tables that are features.
 FEATURES = {
@@ -52,9 +58,22 @@ PARTS = {
     "users": "Cold users, known by gender, age and occupation",
     "history": "New users, known by their first rows",
     "modalities": "Cold items by groups of features, and by all together",
+    "defaults": "FMRanker on a validation part: cold items, and the items of known users",
 }
 PENALTIES = [10.0, 30.0, 100.0, 300.0, 1000.0]
 N_HISTORY = [1, 3, 5]
+CHANGES = [
+    {"loss": "bpr"},
+    {"loss": "bpr", "item_ids": False},
+    {"loss": "bpr", "regularization": 0.01},
+    {"loss": "bpr", "regularization": 0.1},
+    {"loss": "bpr", "learning_rate": 0.05},
+    {"loss": "warp"},
+    {"loss": "warp", "item_ids": False},
+    {"loss": "warp", "regularization": 0.1},
+]
+# The first users of a validation part, of whom `defaults` takes the mean.
+N_VALIDATED = 1500
 # Random lists of each user, whose mean is taken.
 N_DRAWS = 10
 
@@ -158,9 +177,11 @@ def items(names, options):
             )  # fmt: skip
 
 
-def of_cold_items(model, train, test):
-    """Return each user's nDCG@10 of the items that only the test part has."""
+def of_cold_items(model, train, test, most=None):
+    """Return the nDCG@10 of some users for the items that only the test part has."""
     cold, test, asked = cold_items(train, test)
+    asked = asked[:most]
+    test = test[test["user_id"].isin(asked)]
     return per_user(test, asked, model.fit(train).recommend(asked, items=cold)[0])
 
 
@@ -285,6 +306,25 @@ def modalities(names, options):
         for label, values in found.items():
             versus = "" if label == "all" else above(found["all"], values)
             print_row(name, label, settings[label], f"{values.mean():.4f}", versus)
+
+
+def defaults(names, options):
+    """Compare settings of FMRanker on a split of the training part."""
+    print_header("data", "setting", "nDCG@10 of cold items", "nDCG@10 of all items")
+    for name in names:
+        X, side = read(name, options.users)
+        side = side[["item_id", *FEATURES[name]]]
+        train, _ = parts_of(X, ColdItemSplit(random_state=0))
+        cold = parts_of(train, ColdItemSplit(random_state=1))
+        known = parts_of(train, PerUserShuffleSplit(random_state=1))
+        for settings in CHANGES:
+            model = FMRanker(
+                item_features=side, max_iter=options.epochs, random_state=0, **settings
+            )
+            of_cold = of_cold_items(model, *cold, most=N_VALIDATED).mean()
+            of_known = model.fit(known[0]).score(known[1])
+            label = ", ".join(f"{key}={value!r}" for key, value in settings.items())
+            print_row(name, label, f"{of_cold:.4f}", f"{of_known:.4f}")
 
 
 def per_user(test, asked, lists):
