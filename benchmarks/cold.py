@@ -40,6 +40,7 @@ from sklearn_metarec.model_selection import (
     ColdUserSplit,
     PerUserShuffleSplit,
 )
+from sklearn_metarec.preprocessing import FeatureEncoder
 
 # The columns of the side tables that are features.
 FEATURES = {
@@ -58,9 +59,12 @@ PARTS = {
     "users": "Cold users, known by gender, age and occupation",
     "history": "New users, known by their first rows",
     "modalities": "Cold items by groups of features, and by all together",
-    "defaults": "FMRanker on a validation part: cold items, and the items of known users",
+    "defaults": "FMRanker on a validation part: cold items, and all of known users",
 }
 PENALTIES = [10.0, 30.0, 100.0, 300.0, 1000.0]
+# For groups of features; and the weights of the weaker groups beside the strongest one.
+LIGHT_PENALTIES = [3.0, 10.0, 30.0]
+WEIGHTS = [1.0, 0.5, 0.25]
 N_HISTORY = [1, 3, 5]
 CHANGES = [
     {"loss": "bpr"},
@@ -207,6 +211,9 @@ def fixed_lists(train, test, n_draws):
 def setting_of(model):
     """Name what was chosen."""
     if isinstance(model, ContentRanker):
+        weights = getattr(model.feature_encoder, "weights", {})
+        if len(weights) > 1:
+            return f"regularization={model.regularization:g}, weights={weights}"
         return f"regularization={model.regularization:g}"
     return "defaults"
 
@@ -297,10 +304,23 @@ def modalities(names, options):
             "all": [column for group in groups.values() for column in group]
         }
         found, settings = {}, {}
+        strongest = None
         for label, columns in groups.items():
             features = side[["item_id", *columns]]
-            models = [ContentRanker(features, regularization=r) for r in PENALTIES]
+            models = [
+                ContentRanker(
+                    features, regularization=r,
+                    feature_encoder=FeatureEncoder(
+                        weights=lighter(columns, strongest, weight), normalize=True
+                    ),
+                )
+                for weight in (WEIGHTS if label == "all" else WEIGHTS[:1])
+                for r in LIGHT_PENALTIES
+            ]  # fmt: skip
             model = chosen(models, of_cold_items, inner)
+            score = of_cold_items(model, *inner).mean()
+            if strongest is None or score > best:
+                strongest, best = columns, score
             found[label] = of_cold_items(model, train, test)
             settings[label] = setting_of(model)
         for label, values in found.items():
@@ -325,6 +345,12 @@ def defaults(names, options):
             of_known = model.fit(known[0]).score(known[1])
             label = ", ".join(f"{key}={value!r}" for key, value in settings.items())
             print_row(name, label, f"{of_cold:.4f}", f"{of_known:.4f}")
+
+
+def lighter(columns, strongest, weight):
+    """Return the weights of columns: 1 for those of the strongest group."""
+    return {column: 1 if column in (strongest or columns) else weight
+            for column in columns}  # fmt: skip
 
 
 def per_user(test, asked, lists):
