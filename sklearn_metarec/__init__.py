@@ -15,6 +15,7 @@ _NAMES = {
     "ContentRanker": "linear_model",
     "ContentRegressor": "linear_model",
     "EASE": "linear_model",
+    "FMRanker": "factorization",
     "FMRegressor": "factorization",
     "Fallback": "ensemble",
     "IALS": "factorization",

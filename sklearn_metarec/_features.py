@@ -64,24 +64,33 @@ class FeatureMixin(BaseRecommender):
         matrix = encoded_rows(encoder.fit_transform, table.features)
         return _Encoded(encoder, table.vocabulary, matrix)
 
-    def _feature_rows(self, side):
-        """Return the features of all items or users of the model, or None.
+    def _feature_rows(self, side, codes=None):
+        """Return the features of items or users of the model, or None.
 
         Parameters
         ----------
         side : {"item", "user"}
             Whose.
+        codes : ndarray of shape (n_ids,), dtype=int, default=None
+            Which of them, -1 being one that the model does not know. By default all.
 
         Returns
         -------
         features : csr_array of shape (n_ids, n_features), dtype=float32, or None
-            One row an id, in the order of `items_` or `users_`.
+            One row an id, in the order of `items_` or `users_` where all are asked.
         """
         encoded = self._encoded.get(side)
         if encoded is None:
             return None
         vocabulary = self._items if side == "item" else self._users
-        return take_csr(encoded.matrix, encoded.vocabulary.lookup(vocabulary.ids))[0]
+        if codes is None:
+            rows = encoded.vocabulary.lookup(vocabulary.ids)
+        elif not len(vocabulary):
+            rows = np.full(len(codes), -1)
+        else:
+            rows = encoded.vocabulary.lookup(vocabulary.ids[codes])
+            rows[codes < 0] = -1
+        return take_csr(encoded.matrix, rows)[0]
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,10 @@ SETTINGS = {
         },
     ],
     "EASE": [{}, {"regularization": 5.0, "weighting": "bm25"}, {"weighting": None}],
+    "FMRanker": [
+        {"n_factors": 4},
+        {"n_factors": 3, "loss": "warp", "optimizer": "sgd", "weighting": None},
+    ],
     "FMRegressor": [
         {"n_factors": 3, "max_iter": 30, "burn_in": 10},
         {"n_factors": 2, "max_iter": 20, "implicit": None, "n_draws": 5},

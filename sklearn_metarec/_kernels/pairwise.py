@@ -9,6 +9,10 @@ The step is the same for all losses: with a difference of scores
 d = x . (p - q) + b_i - b_j and the slope z of the loss there, x moves along z (p - q),
 p along z x, q against it, and the biases along z. A loss says which negative item it
 takes, and what z is. Every user draws from a stream of their own.
+
+Vectors may be sums of embeddings, of an id and of features: then the step goes to the
+embeddings, by the chain rule. The sums of an item are made anew when it is compared;
+those of candidates are as they were last.
 """
 
 import math
@@ -37,20 +41,43 @@ _inlined = jit(fastmath=True, error_model="numpy", inline="always")
 class Pairs(NamedTuple):
     """Compressed rows of what each user has, and how often to visit it (1 on average).
 
-    `streams` is the number of each row's random stream.
+    `streams` is the number of each row's random stream. Items from `n_drawn` on are
+    never drawn as negatives.
     """
 
     indptr: np.ndarray
     cols: np.ndarray
     visits: np.ndarray
     streams: np.ndarray
+    n_drawn: np.int64
+
+
+class Parts(NamedTuple):
+    """Compressed rows of the embeddings whose weighted sums are vectors and biases.
+
+    Each embedding has a sum of mean squared gradients, as a plain vector has. The
+    first `n_own` belong to one row each, the others are shared.
+    """
+
+    indptr: np.ndarray
+    cols: np.ndarray
+    amounts: np.ndarray
+    n_own: np.int64
+    vectors: np.ndarray
+    biases: np.ndarray
+    squares: np.ndarray
+    bias_squares: np.ndarray
 
 
 class Users(NamedTuple):
-    """Vectors, and for each the sum of mean squared gradients so far."""
+    """Vectors, and for each the sum of mean squared gradients so far.
+
+    With `parts` the vectors are sums, and the squares are those of the parts.
+    """
 
     vectors: np.ndarray
     squares: np.ndarray
+    parts: Parts | None
 
 
 class Items(NamedTuple):
@@ -60,13 +87,14 @@ class Items(NamedTuple):
     biases: np.ndarray
     squares: np.ndarray
     bias_squares: np.ndarray
+    parts: Parts | None
 
 
 class Step(NamedTuple):
     """How far to go: `rate`, over the root of the squares, which grow by `adapt` g^2.
 
     All numbers are float32. With `adapt` 0 the squares stay 1, and the rates are plain.
-    With `moves_items` 0 only users move.
+    With `moves_items` 0 only users move, and of the parts of a sum only their own.
     """
 
     rate: np.float32
@@ -76,17 +104,19 @@ class Step(NamedTuple):
     moves_items: np.uint8
 
 
-def scratch(n_items, n_candidates):
-    """Return what an epoch works in: marks of items, and draws."""
+def scratch(items, n_candidates):
+    """Return what an epoch works in: marks of items, draws, a difference."""
+    n_items, n_factors = items.vectors.shape
     return (
         np.zeros(n_items, dtype=np.uint8),
         np.empty(BATCH, dtype=np.uint32),
         np.empty((BATCH, n_candidates), dtype=np.uint32),
+        np.empty(n_factors, dtype=np.float32),
     )
 
 
 @_fast
-def bpr_rows(lo, hi, has, cols, drawn, seed, order, pairs, users, items, step):
+def bpr_rows(lo, hi, has, cols, drawn, apart, seed, order, pairs, users, items, step):
     """Visit users order[lo:hi] with BPR's loss, log(1 + exp(-d)).
 
     The negative is the candidate of the highest score among those drawn uniformly, as
@@ -97,6 +127,7 @@ def bpr_rows(lo, hi, has, cols, drawn, seed, order, pairs, users, items, step):
         row = np.uint64(order[place])
         state = stream(seed, pairs.streams[row])
         _mark(has, pairs, row, 1)
+        _sum_row(users.parts, row, users.vectors)
         k, left = pairs.indptr[row], np.int64(0)
         while True:
             n, k, left, state = _fill(
@@ -107,29 +138,33 @@ def bpr_rows(lo, hi, has, cols, drawn, seed, order, pairs, users, items, step):
             for t in range(n):
                 i, j = cols[t], _hardest(users.vectors[row], drawn[t], items)
                 if j != _NONE:
+                    _sum_item(items.parts, i, items)
+                    _sum_item(items.parts, j, items)
                     x, p, q = users.vectors[row], items.vectors[i], items.vectors[j]
                     d, of_user, of_items = _compare(x, p, q)
                     d += items.biases[i] - items.biases[j]
                     z = np.float32(1) / (np.float32(1) + np.float32(math.exp(d)))
-                    _move(row, i, j, z, of_user, of_items, users, items, step)
+                    _move(row, i, j, z, of_user, of_items, apart, users, items, step)
         _mark(has, pairs, row, 0)
 
 
 @_fast
 def warp_rows(
-    lo, hi, has, cols, drawn, seed, order, pairs, users, items, step, most, margin
-):
+    lo, hi, has, cols, drawn, apart, seed, order, pairs, users, items, step, most,
+    margin,
+):  # fmt: skip
     """Visit users order[lo:hi] with WARP's loss, L(rank) max(0, margin - d).
 
     Negatives are drawn until one violates the margin, at most `most`: if it is the nth,
     the rank is about the number of negatives over n (Weston et al. 2011), and L its
     logarithm.
     """
-    n_items = len(items.biases)
+    n_items = pairs.n_drawn
     for place in range(lo, hi):
         row = np.uint64(order[place])
         state = stream(seed, pairs.streams[row])
         _mark(has, pairs, row, 1)
+        _sum_row(users.parts, row, users.vectors)
         k, left = pairs.indptr[row], np.int64(0)
         n_negatives = n_items - (pairs.indptr[row + np.uint64(1)] - pairs.indptr[row])
         while True:
@@ -140,6 +175,7 @@ def warp_rows(
                 break
             for t in range(n):
                 i, x = cols[t], users.vectors[row]
+                _sum_item(items.parts, i, items)
                 bound = _dot(x, items.vectors[i]) + items.biases[i] - margin
                 for trial in range(most):
                     if trial < drawn.shape[1]:
@@ -151,9 +187,12 @@ def warp_rows(
                     if _dot(x, items.vectors[j]) + items.biases[j] > bound:
                         rank = max(n_negatives // (trial + 1), 1)
                         z = min(np.float32(math.log(rank)), _MAX_WEIGHT)
+                        _sum_item(items.parts, j, items)
                         p, q = items.vectors[i], items.vectors[j]
                         _, of_user, of_items = _compare(x, p, q)
-                        _move(row, i, j, z, of_user, of_items, users, items, step)
+                        _move(
+                            row, i, j, z, of_user, of_items, apart, users, items, step
+                        )
                         break
         _mark(has, pairs, row, 0)
 
@@ -172,7 +211,7 @@ def _fill(has, cols, drawn, pairs, row, k, left, state, items):
     Returns the number of visits, 0 at the end of the row, and where to go on.
     """
     stop = pairs.indptr[row + np.uint64(1)]
-    n_items, n_factors = items.vectors.shape
+    n_items, n_factors = pairs.n_drawn, items.vectors.shape[1]
     n = 0
     while n < BATCH:
         if left == 0:
@@ -250,8 +289,13 @@ def _compare(x, p, q):
 
 
 @_inlined
-def _move(row, i, j, z, of_user, of_items, users, items, step):
+def _move(row, i, j, z, of_user, of_items, apart, users, items, step):
     """Take a step of slope `z` from a user's row and the items i and j."""
+    slopes = z, of_user, of_items
+    if _move_parts(
+        users.parts, items.parts, row, i, j, slopes, apart, users, items, step
+    ):
+        return
     one = np.float32(1)
     square = step.adapt * z * z
     users.squares[row] += square * of_user
@@ -286,3 +330,80 @@ def _move_bias(i, z, square, items, step):
     rate = step.rate / np.float32(math.sqrt(items.bias_squares[i]))
     bias = items.biases[i]
     items.biases[i] = bias + rate * (z - step.bias_regularization * bias)
+
+
+# Whether `parts` is None is known when these are compiled, and what is not done is left
+# out: plain vectors pay nothing. It has to be an argument, not a field of one.
+
+
+@_fast
+def _sum_row(parts, row, vectors):
+    """Make the vector of a row anew from its parts, if it has some."""
+    if parts is not None:
+        _sum(parts, row, vectors[row])
+
+
+@_fast
+def _sum_item(parts, i, items):
+    """Make the vector and the bias of an item anew from its parts, if it has some."""
+    if parts is not None:
+        row, total = np.uint64(i), np.float32(0)
+        for e in range(parts.indptr[row], parts.indptr[row + np.uint64(1)]):
+            total += parts.amounts[e] * parts.biases[parts.cols[e]]
+        items.biases[row] = total
+        _sum(parts, row, items.vectors[row])
+
+
+@_inlined
+def _sum(parts, row, out):
+    out[:] = 0
+    for e in range(parts.indptr[row], parts.indptr[row + np.uint64(1)]):
+        amount, vector = parts.amounts[e], parts.vectors[parts.cols[e]]
+        for f in range(len(out)):
+            out[f] += amount * vector[f]
+
+
+@_fast
+def _move_parts(of_users, of_items, row, i, j, slopes, apart, users, items, step):
+    """Take the step of `_move` by the parts of the vectors; tell whether it was."""
+    if of_users is None:
+        return False
+    z, user_square, item_square = slopes
+    x, p, q = users.vectors[row], items.vectors[i], items.vectors[j]
+    for f in range(len(x)):
+        apart[f] = p[f] - q[f]
+    if of_items is not None:
+        _move_sum(of_items, np.uint64(i), p, z, x, item_square, step, True)
+        _move_sum(of_items, np.uint64(j), q, -z, x, item_square, step, True)
+        _move_bias_sum(of_items, np.uint64(i), items.biases, z, step)
+        _move_bias_sum(of_items, np.uint64(j), items.biases, -z, step)
+    _move_sum(of_users, row, x, z, apart, user_square, step, step.moves_items)
+    return True
+
+
+@_inlined
+def _move_sum(parts, row, total, z, along, square, step, moves_shared):
+    """Move the parts of a row by slope `z` along a vector of that mean square."""
+    for e in range(parts.indptr[row], parts.indptr[row + np.uint64(1)]):
+        part, amount = parts.cols[e], parts.amounts[e]
+        if moves_shared or part < parts.n_own:
+            slope = amount * z
+            parts.squares[part] += step.adapt * slope * slope * square
+            rate = step.rate / np.float32(math.sqrt(parts.squares[part]))
+            vector = parts.vectors[part]
+            for f in range(len(total)):
+                change = rate * (slope * along[f] - step.regularization * vector[f])
+                vector[f] += change
+                total[f] += amount * change
+
+
+@_inlined
+def _move_bias_sum(parts, row, totals, z, step):
+    for e in range(parts.indptr[row], parts.indptr[row + np.uint64(1)]):
+        part, amount = parts.cols[e], parts.amounts[e]
+        slope = amount * z
+        parts.bias_squares[part] += step.adapt * slope * slope
+        rate = step.rate / np.float32(math.sqrt(parts.bias_squares[part]))
+        change = rate * (slope - step.bias_regularization * parts.biases[part])
+        parts.biases[part] += change
+        totals[row] += amount * change

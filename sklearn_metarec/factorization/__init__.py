@@ -2,6 +2,7 @@
 
 from sklearn_metarec.factorization._bpr import BPR
 from sklearn_metarec.factorization._fm import FMRegressor
+from sklearn_metarec.factorization._fm_ranker import FMRanker
 from sklearn_metarec.factorization._ials import IALS
 from sklearn_metarec.factorization._mf import MFRegressor
 from sklearn_metarec.factorization._pure_svd import PureSVD
@@ -12,6 +13,7 @@ __all__ = [
     "BPR",
     "IALS",
     "WARP",
+    "FMRanker",
     "FMRegressor",
     "MFRegressor",
     "PureSVD",

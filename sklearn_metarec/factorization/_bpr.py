@@ -1,7 +1,10 @@
 """Vectors that rank by pairs of items, one seen and one not (BPR)."""
 
-from sklearn_metarec._kernels import pairwise
-from sklearn_metarec.factorization._pairwise import CONSTRAINTS, PairwiseRanker
+from sklearn_metarec.factorization._pairwise import (
+    CONSTRAINTS,
+    PairwiseRanker,
+    bpr_loss,
+)
 from sklearn_metarec.utils._sklearn import StrOptions
 
 
@@ -85,6 +88,7 @@ class BPR(PairwiseRanker):
     See Also
     --------
     WARP : Draws until an item is in the wrong place.
+    FMRanker : With features of users and items.
     IALS : All pairs at once, by least squares; often as good, and faster.
 
     References
@@ -133,5 +137,4 @@ class BPR(PairwiseRanker):
         self.n_jobs = n_jobs
 
     def _loss(self):
-        n_candidates = self.n_negatives if self.sampling == "adaptive" else 1
-        return pairwise.bpr_rows, n_candidates, ()
+        return bpr_loss(self.n_negatives if self.sampling == "adaptive" else 1)

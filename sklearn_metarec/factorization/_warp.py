@@ -2,14 +2,12 @@
 
 from numbers import Real
 
-import numpy as np
-
-from sklearn_metarec._kernels import pairwise
-from sklearn_metarec.factorization._pairwise import CONSTRAINTS, PairwiseRanker
+from sklearn_metarec.factorization._pairwise import (
+    CONSTRAINTS,
+    PairwiseRanker,
+    warp_loss,
+)
 from sklearn_metarec.utils._sklearn import Interval
-
-# Later draws are rare at first, and too late to be fetched in time afterwards.
-_DRAWN_AHEAD = 2
 
 
 class WARP(PairwiseRanker):
@@ -90,6 +88,7 @@ class WARP(PairwiseRanker):
     See Also
     --------
     BPR : Draws a fixed number of items.
+    FMRanker : With features of users and items.
 
     References
     ----------
@@ -133,6 +132,4 @@ class WARP(PairwiseRanker):
         self.n_jobs = n_jobs
 
     def _loss(self):
-        ahead = min(_DRAWN_AHEAD, self.n_negatives)
-        options = (self.n_negatives, np.float32(self.margin))
-        return pairwise.warp_rows, ahead, options
+        return warp_loss(self.n_negatives, self.margin)

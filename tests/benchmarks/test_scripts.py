@@ -13,6 +13,17 @@ BENCHMARKS = ROOT / "benchmarks"
 # for help only.
 ARGUMENTS = {
     "defaults.py": ["--data", "1k", "--models", "EASE", "BiasRegressor"],
+    "cold.py": [
+        "--data",
+        "movietweetings_100k",
+        "--users",
+        "300",
+        "--epochs",
+        "1",
+        "--parts",
+        "items",
+        "history",
+    ],
     "encoding.py": ["--size", "10k", "--rounds", "1"],
     "first_use.py": ["--models", "PopularityRecommender"],
     "generator.py": ["--size", "1k", "--rounds", "1"],

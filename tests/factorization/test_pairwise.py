@@ -45,20 +45,19 @@ class State:
         Y, b = rng.normal(0, 0.5, (n_items, n_factors)), rng.normal(0, 0.5, n_items)
         ones = np.ones(n_users), np.ones(n_items), np.ones(n_items)
         X, Y, b, *ones = as_float32(X, Y, b, *ones)
-        self.users = pairwise.Users(X, ones[0])
-        self.items = pairwise.Items(Y, b, *ones[1:])
+        self.users = pairwise.Users(X, ones[0], None)
+        self.items = pairwise.Items(Y, b, *ones[1:], None)
         cols = np.concatenate(had).astype(np.uint32)
         visits = np.ones(len(cols)) if visits is None else visits
         self.pairs = pairwise.Pairs(
             np.cumsum([0, *map(len, had)]), cols, *as_float32(visits),
-            np.arange(n_users, dtype=np.uint64),
+            np.arange(n_users, dtype=np.uint64), np.int64(n_items),
         )  # fmt: skip
-        self.n_items = n_items
 
     def visit(self, kernel, step, *options, n_candidates=1, seed=7):
         """Visit all users; return the items visited and drawn for the last of them."""
         n_users = len(self.users.vectors)
-        scratch = pairwise.scratch(self.n_items, n_candidates)
+        scratch = pairwise.scratch(self.items, n_candidates)
         kernel(
             0, n_users, *scratch, np.uint64(seed), np.arange(n_users, dtype=np.uint32),
             self.pairs, self.users, self.items, step, *options,
@@ -137,7 +136,7 @@ def test_items_stay_where_only_users_move(options):
     state, moved = State(had, 12), State(had, 12)
     kernel = pairwise.warp_rows if options else pairwise.bpr_rows
     moved.visit(kernel, step_of(1.0, moves_items=0), *options)
-    for before, after in zip(state.items, moved.items, strict=True):
+    for before, after in zip(state.items[:-1], moved.items[:-1], strict=True):
         np.testing.assert_array_equal(before, after)
     assert (state.users.vectors != moved.users.vectors).any(axis=1).all()
 

@@ -1,5 +1,8 @@
 """ContentRanker: the ridge of each user, and what a decomposition leaves of it."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +13,8 @@ from sklearn_metarec import ContentRanker
 from sklearn_metarec.datasets import load_movietweetings
 from sklearn_metarec.metrics import ranking_scores
 from sklearn_metarec.model_selection import ColdItemSplit
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "content_ranker.json"
 
 
 @pytest.fixture
@@ -75,3 +80,24 @@ def test_cold_items_are_ranked_better_than_at_random():
     shuffled = rng.permuted(np.tile(cold, (len(users), 1)), axis=1)[:, :10]
     chance = ranking_scores(test, users, shuffled, metrics=["ndcg@10"])
     assert found["ndcg@10"] > 3 * chance["ndcg@10"]
+
+
+def golden():
+    """Return what a change may not alter: make the file of the printed result."""
+    rng = np.random.default_rng(3)
+    X = rng.integers(0, [12, 20], (90, 2))
+    features = pd.DataFrame(
+        {
+            "item_id": np.arange(22),
+            "size": rng.random(22),
+            "kinds": [f"{'abc'[i % 3]}|{'xyz'[i // 3 % 3]}" for i in range(22)],
+        }
+    )
+    model = ContentRanker(features, regularization=5.0, n_components=4).fit(X)
+    pairs = [[user, item] for user in (0, 5, 11) for item in (1, 8, 21)]
+    return [round(score, 6) for score in model.predict(pairs)]
+
+
+def test_golden():
+    stored = json.loads(GOLDEN.read_text(encoding="utf-8"))
+    assert_allclose(golden(), stored, rtol=1e-3, atol=1e-5)

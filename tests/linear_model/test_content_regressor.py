@@ -1,5 +1,8 @@
 """ContentRegressor: each user's ridge, the profiles, many features, exact updates."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +13,8 @@ from sklearn.model_selection import train_test_split
 
 from sklearn_metarec import BiasRegressor, ContentRegressor
 from sklearn_metarec.linear_model._components import leading_components
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "content_regressor.json"
 
 
 @pytest.fixture
@@ -124,3 +129,26 @@ def test_features_of_films_say_more_than_the_users_mean(load_table):
         model = ContentRegressor(features).fit(X.iloc[train], y[train])
         errors.append(root_mean_squared_error(y[test], model.predict(X.iloc[test])))
     assert errors[0] < errors[1] - 0.02
+
+
+def golden():
+    """Return what a change may not alter: make the file of the printed result."""
+    rng = np.random.default_rng(3)
+    X, y = rng.integers(0, [12, 20], (90, 2)), rng.integers(1, 6, 90)
+    features = pd.DataFrame(rng.normal(size=(22, 5)), columns=list("abcde"))
+    features.insert(0, "item_id", np.arange(22))
+    pairs = [[user, item] for user in (0, 5, 99) for item in (1, 8, 21)]
+    return {
+        profile: ContentRegressor(features, profile=profile, n_components=4)
+        .fit(X, y)
+        .predict(pairs)
+        .round(6)
+        .tolist()
+        for profile in ("ridge", "sum", "mean")
+    }
+
+
+def test_golden():
+    stored = json.loads(GOLDEN.read_text(encoding="utf-8"))
+    for profile, predicted in golden().items():
+        assert_allclose(predicted, stored[profile], rtol=1e-4)
