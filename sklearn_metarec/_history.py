@@ -143,6 +143,16 @@ class History:
         matrix = pair_matrix(rows, cols, entries.data, shape)
         return History(users, items, matrix, self.weights)
 
+    def restrict(self, items):
+        """Return the pairs of strengths whose items another vocabulary has."""
+        entries = self.matrix.tocoo()
+        cols = items.lookup(self.items.ids)[entries.col]
+        there = cols >= 0
+        rows = entries.row[there].astype(np.int32)
+        shape = (self.matrix.shape[0], len(items))
+        matrix = pair_matrix(rows, cols[there], entries.data[there], shape)
+        return History(self.users, items, matrix)
+
 
 def _means(totals, weights):
     indptr, indices = totals.indptr, totals.indices
@@ -204,6 +214,31 @@ class Profiles:
             liked = np.concatenate(([0], np.cumsum(data > 0)))
             return liked[indptr[1:]] == liked[indptr[:-1]]
         return np.diff(indptr) == 0
+
+    def as_known_to(self, history):
+        """Return the same users as a model with another history knows them.
+
+        Parameters
+        ----------
+        history : History
+            What that model was fitted on, in vocabularies of its own.
+
+        Returns
+        -------
+        profiles : Profiles
+            In its codes; what was added to the users is, but for unknown items.
+        """
+        users = self._history.users
+        same = users is history.users or np.array_equal(users.ids, history.users.ids)
+        codes = self.codes
+        if not same:
+            theirs = np.append(history.users.lookup(users.ids), np.int32(-1))
+            codes = theirs[codes]
+        added = None if self._added is None else self._added.restrict(history.items)
+        if added is not None and history.weights is not None:
+            data = added.matrix.astype(np.float64)
+            added = History(None, added.items, data, np.ones(data.nnz))
+        return Profiles(history, codes, added, self.context)
 
     def known_rows(self, values):
         """Return what was learned of each user, and zeros for those not in the fit."""
