@@ -102,7 +102,9 @@ class _Standing:
         # What is rounding noise beside the scores is no difference between items.
         level = np.abs(scores - centred)
         flat = spread <= 1e-6 * level
-        return np.hstack([np.where(flat, 0, centred / np.where(flat, 1, spread)), ranks])
+        return np.hstack(
+            [np.where(flat, 0, centred / np.where(flat, 1, spread)), ranks]
+        )
 
     @staticmethod
     def _spread(sums, sizes):

@@ -56,7 +56,7 @@ class TwoStageRecommender(FeatureMixin, BaseComposition):
     holdout : {"auto", "random", "last"}, default="auto"
         Which pairs are held out: each of the user's once, at random, or the last of
         them by time, once. `"auto"` is `"last"` where the table has a time column.
-    n_folds : int, default=5
+    n_folds : int, default=10
         A held-out share is one in so many of the user's pairs.
     source_weight : float, default=0.5
         What the sources' mean counts beside the ranker. 0 is the ranker alone, which
@@ -151,7 +151,7 @@ class TwoStageRecommender(FeatureMixin, BaseComposition):
     _history_exact = False
 
     def __init__(
-        self, sources=None, *, ranker=None, n_candidates=50, holdout="auto", n_folds=5,
+        self, sources=None, *, ranker=None, n_candidates=50, holdout="auto", n_folds=10,
         source_weight=0.5, max_samples=400_000, item_features=None, user_features=None,
         feature_encoder=None, random_state=None, n_jobs=None,
     ):  # fmt: skip
