@@ -122,17 +122,6 @@ class History:
         weights = pair_matrix(rows, cols, weight, shape).data
         return History(self.users, self.items, _means(totals, weights), weights)
 
-    def keep(self, items):
-        """Return the pairs of some items only, in their codes."""
-        entries = self.matrix.tocoo()
-        cols = items.lookup(self.items.ids)[entries.col]
-        kept = cols >= 0
-        shape = (self.matrix.shape[0], len(items))
-        rows = entries.row[kept].astype(np.int32)
-        matrix = pair_matrix(rows, cols[kept], entries.data[kept], shape)
-        weights = None if self.weights is None else self.weights[kept]
-        return History(self.users, items, matrix, weights)
-
     def merge(self, other):
         """Return the union of two histories with vocabularies of their own."""
         users = _union(self.users, other.users)
@@ -153,6 +142,16 @@ class History:
         shape = (n_users, len(items))
         matrix = pair_matrix(rows, cols, entries.data, shape)
         return History(users, items, matrix, self.weights)
+
+    def restrict(self, items):
+        """Return the pairs of strengths whose items another vocabulary has."""
+        entries = self.matrix.tocoo()
+        cols = items.lookup(self.items.ids)[entries.col]
+        there = cols >= 0
+        rows = entries.row[there].astype(np.int32)
+        shape = (self.matrix.shape[0], len(items))
+        matrix = pair_matrix(rows, cols[there], entries.data[there], shape)
+        return History(self.users, items, matrix)
 
 
 def _means(totals, weights):
@@ -216,29 +215,30 @@ class Profiles:
             return liked[indptr[1:]] == liked[indptr[:-1]]
         return np.diff(indptr) == 0
 
-    def recode(self, history, users, items, new_users, new_items):
-        """Return the same users as another model knows them.
+    def as_known_to(self, history):
+        """Return the same users as a model with another history knows them.
 
         Parameters
         ----------
         history : History
-            What that model was fitted on.
-        users, items : Vocabulary
-            The ids that the codes here stand for.
-        new_users, new_items : Vocabulary
-            The ids of that model, which need not have all of them.
+            What that model was fitted on, in vocabularies of its own.
 
         Returns
         -------
         profiles : Profiles
-            In its codes; what is added of unknown items is lost.
+            In its codes; what was added to the users is, but for unknown items.
         """
-        codes, added = self.codes, self._added
-        if not np.array_equal(users.ids, new_users.ids):
-            codes = np.where(codes >= 0, new_users.lookup(users.ids)[codes], -1)
-        if added is not None and not np.array_equal(items.ids, new_items.ids):
-            added = added.keep(new_items)
-        return Profiles(history, codes.astype(np.int32), added, self.context)
+        users = self._history.users
+        same = users is history.users or np.array_equal(users.ids, history.users.ids)
+        codes = self.codes
+        if not same:
+            theirs = np.append(history.users.lookup(users.ids), np.int32(-1))
+            codes = theirs[codes]
+        added = None if self._added is None else self._added.restrict(history.items)
+        if added is not None and history.weights is not None:
+            data = added.matrix.astype(np.float64)
+            added = History(None, added.items, data, np.ones(data.nnz))
+        return Profiles(history, codes, added, self.context)
 
     def known_rows(self, values):
         """Return what was learned of each user, and zeros for those not in the fit."""

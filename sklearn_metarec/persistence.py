@@ -33,7 +33,10 @@ _DATA_TYPES = {
     "numpy.dtype": "DTypeNode",
     "sklearn.utils._bunch.Bunch": "DictNode",
 }
-_CLASSES_OF = (_PACKAGE, "sklearn.model_selection", "sklearn.metrics._scorer")
+_CLASSES_OF = (
+    _PACKAGE, "sklearn.model_selection", "sklearn.metrics._scorer",
+    "sklearn.ensemble._hist_gradient_boosting",
+)  # fmt: skip
 _FUNCTIONS_OF = ("sklearn.metrics",)
 
 

@@ -8,8 +8,12 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import is_regressor
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
-from sklearn.ensemble import StackingRegressor, VotingRegressor
-from sklearn.linear_model import Ridge
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    StackingRegressor,
+    VotingRegressor,
+)
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import (
     GridSearchCV,
     KFold,
@@ -102,6 +106,15 @@ SETTINGS = {
     "SVDppRegressor": [
         {"n_factors": 4},
         {"n_factors": 2, "scale_regularization": 0.0, "implicit_regularization": 2.0},
+    ],
+    "TwoStageRecommender": [
+        {"ranker": HistGradientBoostingClassifier(max_iter=5), "n_folds": 3},
+        {
+            "sources": [("knn", ItemKNN()), ("popular", PopularityRecommender())],
+            "ranker": LogisticRegression(),
+            "n_candidates": 5,
+            "n_folds": 2,
+        },
     ],
     "WARP": [{"n_factors": 4}, {"n_factors": 3, "weighting": "log", "max_iter": 20}],
     "UserKNN": [{}, {"n_neighbors": 3, "similarity": "jaccard"}],

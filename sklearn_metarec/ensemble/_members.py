@@ -148,12 +148,8 @@ class EnsembleRecommender(BaseComposition, BaseRecommender):
     def _member_profiles(self, profiles):
         """Return the users of a call as each member knows them."""
         return [
-            profiles.recode(
-                member._history(), self._users, self._items,
-                member._users, member._items,
-            )
-            for member in self.estimators_
-        ]  # fmt: skip
+            profiles.as_known_to(member._history()) for member in self.estimators_
+        ]
 
     def _make_scorer(self, profiles):
         scorers = []

@@ -1,0 +1,129 @@
+"""The first stage: which items are candidates of a user, and what the sources say."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sklearn_metarec._kernels import topk
+from sklearn_metarec._weighting import drop_zeros
+from sklearn_metarec.interactions import compressed_parts
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Pairs of a user of a call and an item that a source found for them.
+
+    Attributes
+    ----------
+    users, cols : ndarray of shape (n,)
+        The user's position in the call and the item's code, ascending.
+    scores : ndarray of shape (n, n_sources), dtype=float32
+        What each source says of the pair.
+    """
+
+    users: np.ndarray
+    cols: np.ndarray
+    scores: np.ndarray
+
+    def starts(self):
+        """Return where each user's pairs begin; only of users who have some."""
+        return np.flatnonzero(np.diff(self.users, prepend=-1))
+
+
+class Sources:
+    """The scorers of fitted sources for the users of one call.
+
+    Parameters
+    ----------
+    models : list of recommenders
+        Fitted; their vocabularies may be others.
+    profiles : Profiles
+        The users.
+    items : Vocabulary
+        The items whose codes are used here.
+    n_candidates : int
+        How many items each source may name.
+    """
+
+    def __init__(self, models, profiles, items, n_candidates):
+        self.scorers = [_scorer_of(model, profiles, items) for model in models]
+        # What a user has is no candidate; a pair of strength 0 is none of those.
+        indptr, self._liked, _ = compressed_parts(drop_zeros(profiles.matrix))
+        self._indptr = indptr
+        self._n_items = len(items)
+        self._k = min(n_candidates, len(items))
+
+    def find(self, lo, hi):
+        """Return the candidates of users lo to hi: what any source has on top."""
+        n_users, n_items, k = hi - lo, self._n_items, self._k
+        there = np.zeros((n_users, n_items), dtype=bool)
+        buffer = np.empty((n_users, n_items), dtype=np.float32)
+        cols = np.empty((n_users, k), dtype=np.int32)
+        top = np.empty((n_users, k), dtype=np.float32)
+        denied = self._indptr[lo : hi + 1], self._liked
+        nothing = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int32)
+        for scorer in self.scorers:
+            scorer.block(lo, hi, buffer)
+            topk.rank_block(
+                buffer, buffer.view(np.int32), 0, *denied, np.empty(0, dtype=bool),
+                *nothing, np.empty(0, dtype=np.float32), *topk.scratch(n_items, k), k,
+                top, cols,
+            )  # fmt: skip
+            rows, places = np.nonzero(cols >= 0)
+            there[rows, cols[rows, places]] = True
+        users, items = np.nonzero(there)
+        users, items = users + lo, items.astype(np.int32)
+        # Single scores do not depend on which users share a block, to the bit; and a
+        # ranker of trees may turn the last bit of a score into another list.
+        scores = [scorer.pairs(users, items) for scorer in self.scorers]
+        return Candidates(users, items, np.column_stack(scores))
+
+
+def _scorer_of(model, profiles, items):
+    scorer = model._complete_scorer(profiles.as_known_to(model._history()))
+    cols = translation(items, model._items)
+    return scorer if cols is None else _Recoded(scorer, cols, len(model._items))
+
+
+def translation(vocabulary, other):
+    """Return the code in `other` of each id, -1 if unknown; None if all are alike."""
+    if vocabulary is other or (
+        len(vocabulary) == len(other) and np.array_equal(vocabulary.ids, other.ids)
+    ):
+        return None
+    return other.lookup(vocabulary.ids)
+
+
+class _Recoded:
+    """A scorer in the item codes of another vocabulary.
+
+    Parameters
+    ----------
+    scorer : scorer
+        Of a model with `n_items` items.
+    cols : ndarray of shape (n_codes,), dtype=int32
+        The model's code of each item, -1 if it has none.
+    n_items : int
+        How many items the model has.
+    """
+
+    def __init__(self, scorer, cols, n_items):
+        self.scorer = scorer
+        self.cols = cols
+        self.n_items = n_items
+
+    def block(self, lo, hi, out):
+        """Write all items' scores of users lo to hi into `out`."""
+        n_users = hi - lo
+        known = np.empty((n_users, self.n_items), dtype=np.float32)
+        self.scorer.block(lo, hi, known)
+        users = np.arange(lo, hi)
+        unknown = self.scorer.pairs(users, np.full(n_users, -1, dtype=np.int32))
+        there = self.cols >= 0
+        out[:n_users] = unknown[:, None]
+        out[:n_users, there] = known[:, self.cols[there]]
+
+    def pairs(self, users, cols):
+        """Return the scores of single pairs."""
+        codes = np.where(cols >= 0, self.cols[cols], np.int32(-1))
+        return self.scorer.pairs(users, codes)
