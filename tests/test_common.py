@@ -42,7 +42,13 @@ SETTINGS = {
         {"n_factors": 3, "sampling": "uniform", "optimizer": "sgd", "weighting": None},
     ],
     "BiasRegressor": [{}, {"user_regularization": 0.5, "tol": 0.0}],
-    "EASE": [{}, {"regularization": 5.0, "weighting": "bm25"}, {"weighting": None}],
+    "EASE": [
+        {},
+        {"regularization": 5.0, "weighting": "bm25"},
+        {"weighting": None},
+        {"regularization": 5.0, "n_neighbors": 3},
+        {"regularization": 5.0, "n_neighbors": 4, "weighting": "tfidf"},
+    ],
     "FMRegressor": [
         {"n_factors": 3, "max_iter": 30, "burn_in": 10},
         {"n_factors": 2, "max_iter": 20, "implicit": None, "n_draws": 5},
