@@ -17,7 +17,7 @@ def scratch(n_rows, n_entries, n_columns):
     """
     return (
         np.zeros(n_rows, dtype=np.int64),
-        np.empty(n_rows, dtype=np.int32),
+        np.empty(n_rows + 1, dtype=np.int32),  # one is written beyond the last
         np.empty(n_entries, dtype=np.int32),
         np.empty(n_entries, dtype=np.float32),
         np.empty((n_columns, n_columns)),
