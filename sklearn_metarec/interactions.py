@@ -519,15 +519,18 @@ def take_csr(matrix, codes):
     source : ndarray of shape (n_entries,), dtype=int64
         The position that each entry of `taken` has in `matrix`.
     """
-    indptr, indices, data = compressed_parts(matrix)
     n_rows, n_cols = matrix.shape
-    starts = np.where(codes >= 0, indptr[codes], 0) if n_rows else codes
-    stops = np.where(codes >= 0, indptr[codes + 1], 0) if n_rows else codes
-    lengths = stops - starts
-    taken = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
+    known = codes >= 0
+    starts = np.zeros(len(codes), dtype=np.int64)
+    taken = np.zeros(len(codes) + 1, dtype=np.int64)
+    if n_rows:  # with no row, no code is known
+        starts[known] = matrix.indptr[codes[known]]
+        taken[1:][known] = matrix.indptr[codes[known] + 1]
+    lengths = taken[1:] - starts
+    np.cumsum(lengths, out=taken[1:])
     source = np.repeat(starts - taken[:-1], lengths) + np.arange(taken[-1])
     shape = (len(codes), n_cols)
-    return make_csr(taken, indices[source], data[source], shape), source
+    return make_csr(taken, matrix.indices[source], matrix.data[source], shape), source
 
 
 def transpose_csr(matrix):

@@ -55,7 +55,13 @@ SETTINGS = {
             "method": "rank",
         },
     ],
-    "EASE": [{}, {"regularization": 5.0, "weighting": "bm25"}, {"weighting": None}],
+    "EASE": [
+        {},
+        {"regularization": 5.0, "weighting": "bm25"},
+        {"weighting": None},
+        {"regularization": 5.0, "n_neighbors": 3},
+        {"regularization": 5.0, "n_neighbors": 4, "weighting": "tfidf"},
+    ],
     "FMRanker": [
         {"n_factors": 4},
         {"n_factors": 3, "loss": "warp", "optimizer": "sgd", "weighting": None},

@@ -113,6 +113,19 @@ def test_items_that_nobody_knows_score_what_the_user_brings(scorer, expected):
         assert_array_equal(scores, 0)
 
 
+@pytest.mark.parametrize("n_users", [1, 16, 17])
+def test_a_few_users_have_the_factor_scores_of_many(n_users):
+    rng = np.random.default_rng(1)
+    P, Q = (rng.normal(size=(n, 9)).astype(np.float32) for n in (n_users, N_ITEMS))
+    bias = rng.normal(size=N_ITEMS).astype(np.float32)
+    scorer = FactorScorer(P, Q, None, bias)
+    out = np.empty((n_users, N_ITEMS), dtype=np.float32)
+    scorer.block(0, n_users, out)
+    assert_allclose(out, P @ Q.T + bias, atol=1e-5)
+    scorer.block(n_users - 1, n_users, out)
+    assert_allclose(out[0], Q @ P[-1] + bias, atol=1e-5)
+
+
 def test_biases_in_double_precision_give_single_scores_in_it():
     scorer, _ = SCORERS["factors, wide biases"]
     users, cols = np.array([0, 1]), np.array([2, 3], dtype=np.int32)

@@ -94,6 +94,19 @@ def factor_pairs(lo, hi, users, cols, user_vectors, item_vectors, out):
         out[p] = total
 
 
+@jit(fastmath=True)
+def factor_rows(lo, hi, user_vectors, item_vectors, out):
+    """Write all inner products of the vectors of users lo to hi into `out[0:]`."""
+    for user in range(lo, hi):
+        a, row = user_vectors[user], out[user - lo]
+        for col in range(len(item_vectors)):
+            b = item_vectors[col]
+            total = np.float32(0)
+            for f in range(len(a)):
+                total += a[f] * b[f]
+            row[col] = total
+
+
 @jit
 def hashed_uniform(lo, hi, users, cols, seed, out):
     """Write a uniform number in [0, 1) that depends on seed, user and item alone."""

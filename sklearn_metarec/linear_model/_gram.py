@@ -1,6 +1,7 @@
 """What models that learn from the items' Gram matrix alone have in common."""
 
 import os
+import warnings
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from sklearn_metarec.utils._parallel import map_ranges
 _ROWWISE = ("binary", "log", None)
 # A matrix larger than this share of the memory would end the process, not the fit.
 _MEMORY_SHARE = 0.8
+# From here on the cube of the items is minutes to hours.
+_MANY_ITEMS = 20_000
 _ROWS_PER_TASK = 64
 
 
@@ -26,6 +29,11 @@ class GramRecommender(BaseRecommender):
     `_solve(make_gram)`, which assigns `item_weights_`. What `make_gram` returns may be
     overwritten, and is zero below the diagonal: see `mirror`.
     """
+
+    # What to do where the matrix is too large, to end a sentence.
+    _on_large_catalogues = (
+        "use EASE(n_neighbors=100), ItemKNN or IALS, whose memory grows as the items do"
+    )
 
     def _fit(self, history):
         self._gram = None
@@ -57,7 +65,7 @@ class GramRecommender(BaseRecommender):
     def _add_gram(self, X, gram=None, sign=1.0):
         n_items = X.shape[1]
         if gram is None:
-            _check_memory(type(self).__name__, n_items)
+            self._check_size(n_items)
             gram = np.zeros((n_items, n_items), dtype=np.float32)
         places = np.arange(X.nnz, dtype=np.int64)
         by_item = transpose_csr(make_csr(X.indptr, X.indices, places, X.shape))
@@ -72,6 +80,25 @@ class GramRecommender(BaseRecommender):
         weights = self._weighting.transform(profiles.matrix)
         return RowSumScorer(weights, self.item_weights_)
 
+    def _check_size(self, n_items):
+        """Say what a large matrix costs, and what to do instead, before it is made."""
+        name, needed = type(self).__name__, 4 * n_items**2
+        there = _physical_memory()
+        what = f"{name} on {n_items:,} items needs a matrix of {needed / 1e9:.0f} GB"
+        if needed > _MEMORY_SHARE * there:
+            raise MemoryError(
+                f"{what}, and this machine has {there / 1e9:.0f} GB. Keep the items "
+                f"with most users (clean_interactions(min_item=...)), or "
+                f"{self._on_large_catalogues}."
+            )
+        if n_items > _MANY_ITEMS:
+            warnings.warn(
+                f"{what}, and a time that grows as the cube of the items. To save "
+                f"both, {self._on_large_catalogues}.",
+                UserWarning,
+                stacklevel=2,
+            )
+
 
 def mirror(matrix, n_jobs):
     """Copy the upper triangle of a square matrix to the lower one, in place."""
@@ -79,15 +106,7 @@ def mirror(matrix, n_jobs):
     return matrix
 
 
-def _check_memory(name, n_items):
+def _physical_memory():
     if not hasattr(os, "sysconf"):  # Windows
-        return
-    needed = 4 * n_items**2
-    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if needed > _MEMORY_SHARE * there:
-        raise MemoryError(
-            f"{name} on {n_items:,} items needs a matrix of {needed / 1e9:.0f} GB, and "
-            f"this machine has {there / 1e9:.0f} GB. Keep the items with most users "
-            "(clean_interactions(min_item=...)), or use ItemKNN or IALS, whose memory "
-            "grows as the items do."
-        )
+        return np.inf
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

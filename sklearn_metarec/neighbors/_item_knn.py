@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from sklearn_metarec._neighborhood import CONSTRAINTS, Neighborhood
 from sklearn_metarec._sparse_scoring import PRIOR, ListScorer, NeighborScorer
 from sklearn_metarec._weighting import Weighting
 from sklearn_metarec.base import BaseRecommender
 from sklearn_metarec.interactions import compressed_parts, transpose_csr
-from sklearn_metarec.neighbors._neighborhood import CONSTRAINTS, Neighborhood
 
 # These weight a pair without regard to others: they weight a user's history too.
 _ROWWISE = ("binary", "log", None)
@@ -126,7 +126,10 @@ class ItemKNN(BaseRecommender):
             by_item = transpose_csr(history.matrix)
             by_item = weighting.fit(by_item).transform(by_item)
             by_user = transpose_csr(by_item)
-        neighborhood = Neighborhood(by_item, by_user, self)
+        neighborhood = Neighborhood(
+            by_item, by_user, self.n_neighbors, similarity=self.similarity,
+            shrinkage=self.shrinkage, asymmetry=self.asymmetry,
+        )  # fmt: skip
         itself = np.arange(by_item.shape[0], dtype=np.int32)
         neighbours = neighborhood.nearest(by_item, itself, self.n_jobs)
         # Row i lists the items that have i as a neighbour: what i adds to scores.

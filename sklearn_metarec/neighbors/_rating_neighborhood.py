@@ -9,8 +9,8 @@ from scipy import sparse
 from sklearn_metarec._biases import BIAS_CONSTRAINTS
 from sklearn_metarec._kernels import rating_neighbors
 from sklearn_metarec._kernels.rating_neighbors import COSINE, PEARSON
+from sklearn_metarec._neighborhood import nearest_rows
 from sklearn_metarec.interactions import compressed_parts, make_csr, transpose_csr
-from sklearn_metarec.neighbors._neighborhood import nearest_rows
 from sklearn_metarec.utils._parallel import map_ranges
 from sklearn_metarec.utils._sklearn import Interval, StrOptions
 

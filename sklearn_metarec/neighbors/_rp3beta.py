@@ -5,11 +5,11 @@ from numbers import Integral, Real
 import numpy as np
 
 from sklearn_metarec._kernels import neighbors
+from sklearn_metarec._neighborhood import nearest_rows
 from sklearn_metarec._sparse_scoring import PRIOR, ListScorer, NeighborScorer
 from sklearn_metarec._weighting import Weighting
 from sklearn_metarec.base import BaseRecommender
 from sklearn_metarec.interactions import compressed_parts, make_csr, transpose_csr
-from sklearn_metarec.neighbors._neighborhood import nearest_rows
 from sklearn_metarec.utils._sklearn import Interval, StrOptions
 
 

@@ -3,11 +3,11 @@
 import numpy as np
 
 from sklearn_metarec._history import Profiles
+from sklearn_metarec._neighborhood import CONSTRAINTS, Neighborhood
 from sklearn_metarec._sparse_scoring import PRIOR, ListScorer, NeighborScorer
 from sklearn_metarec._weighting import Weighting
 from sklearn_metarec.base import BaseRecommender
 from sklearn_metarec.interactions import compressed_parts, transpose_csr
-from sklearn_metarec.neighbors._neighborhood import CONSTRAINTS, Neighborhood
 
 
 class UserKNN(BaseRecommender):
@@ -117,7 +117,11 @@ class UserKNN(BaseRecommender):
     def _fit(self, history):
         self._weighting = Weighting(self.weighting).fit(history.matrix)
         by_user = self._weighting.transform(history.matrix)
-        self._neighborhood = Neighborhood(by_user, transpose_csr(by_user), self)
+        self._neighborhood = Neighborhood(
+            by_user, transpose_csr(by_user), self.n_neighbors,
+            similarity=self.similarity, shrinkage=self.shrinkage,
+            asymmetry=self.asymmetry,
+        )  # fmt: skip
         self._prior = PRIOR * self._popularity()
 
     def _update(self, history, old, new):

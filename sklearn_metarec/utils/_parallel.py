@@ -143,6 +143,11 @@ def map_ranges(
         raise ValueError(f"chunk={chunk} must be at least 1.")
     n_chunks = -(-n // chunk)
     n_threads = 1 if n_chunks <= 1 else min(effective_threads(n_jobs), n_chunks)
+    if n_threads == 1:  # without a lock, which a call for one user would notice
+        state = states() if states is not None and n else ()
+        for lo in range(0, n, chunk):
+            kernel(lo, min(lo + chunk, n), *state, *args)
+        return
     ranges = _Ranges(n, chunk)
     errors: list[tuple[int, BaseException]] = []
 

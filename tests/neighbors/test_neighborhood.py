@@ -1,21 +1,16 @@
 """The neighbours of rows: the best, in order, whichever way they are found."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from scipy import sparse
 
+from sklearn_metarec._neighborhood import Neighborhood
 from sklearn_metarec.interactions import transpose_csr
-from sklearn_metarec.neighbors._neighborhood import Neighborhood
 
 
 def neighborhood(candidates, **parameters):
-    model = SimpleNamespace(
-        n_neighbors=5, similarity="cosine", shrinkage=0.0, asymmetry=0.0
-    )
-    vars(model).update(parameters)
-    return Neighborhood(candidates, transpose_csr(candidates), model)
+    parameters = {"n_neighbors": 5} | parameters
+    return Neighborhood(candidates, transpose_csr(candidates), **parameters)
 
 
 def random_rows(n, n_features, density, seed=0, *, binary=True):

@@ -1,4 +1,4 @@
-"""Who is similar to whom: what both neighbourhood models share."""
+"""Who is similar to whom: what models with neighbours share."""
 
 from numbers import Integral, Real
 
@@ -40,18 +40,25 @@ class Neighborhood:
         The rows that may be neighbours.
     by_feature : csr_array of shape (n_features, n_candidates), dtype=float32
         Its transpose.
-    model : ItemKNN or UserKNN
-        Whose parameters hold.
+    n_neighbors : int
+        How many neighbours a row has at most.
+    similarity : {"cosine", "jaccard"}, default="cosine"
+        How rows are compared.
+    shrinkage, asymmetry : float, default=0.0
+        As above.
     """
 
-    def __init__(self, candidates, by_feature, model):
+    def __init__(
+        self, candidates, by_feature, n_neighbors, *, similarity="cosine",
+        shrinkage=0.0, asymmetry=0.0,
+    ):  # fmt: skip
         self.candidates = candidates
         self.by_feature = by_feature
-        self.n_neighbors = model.n_neighbors
-        self.jaccard = model.similarity == "jaccard"
-        self.asymmetry = model.asymmetry
+        self.n_neighbors = n_neighbors
+        self.jaccard = similarity == "jaccard"
+        self.asymmetry = asymmetry
         self.is_binary = self.jaccard or _is_binary(candidates)
-        self.shrinkage = float(model.shrinkage)
+        self.shrinkage = float(shrinkage)
         if not self.is_binary and candidates.nnz:
             self.shrinkage *= float(np.mean(np.square(candidates.data, dtype=float)))
         self.sizes = self._sizes(candidates, 1 + self.asymmetry)
