@@ -27,6 +27,7 @@ _NAMES = {
     "RecommenderPipeline": "pipeline",
     "SLIM": "linear_model",
     "SVDppRegressor": "factorization",
+    "StackedRegressor": "meta",
     "UserKNN": "neighbors",
     "UserKNNRegressor": "neighbors",
     "WARP": "factorization",

@@ -3,9 +3,19 @@
 from sklearn.model_selection import ParameterGrid
 
 from sklearn_metarec.dummy import PopularityRecommender
-from sklearn_metarec.factorization import IALS, MFRegressor
+from sklearn_metarec.factorization import (
+    IALS,
+    FMRegressor,
+    MFRegressor,
+    SVDppRegressor,
+)
 from sklearn_metarec.linear_model import EASE, BiasRegressor
-from sklearn_metarec.neighbors import ItemKNN, UserKNN
+from sklearn_metarec.neighbors import (
+    ItemKNN,
+    ItemKNNRegressor,
+    UserKNN,
+    UserKNNRegressor,
+)
 
 # The default, one for long histories in a small catalogue, and one for short histories.
 _IALS_GRID = [
@@ -42,6 +52,17 @@ def default_candidates(task):
         ("ials", IALS(), _IALS_GRID),
         ("user_knn", UserKNN(), {}),
         ("popularity", PopularityRecommender(), {}),
+    ]
+
+
+def default_members():
+    """Return the members of a stack as (name, estimator): models of different kinds."""
+    return [
+        ("fm", FMRegressor()),
+        ("svdpp", SVDppRegressor()),
+        ("mf", MFRegressor()),
+        ("item_knn", ItemKNNRegressor()),
+        ("user_knn", UserKNNRegressor()),
     ]
 
 

@@ -20,7 +20,13 @@ from sklearn_metarec.interactions import (
 )
 from sklearn_metarec.meta import _race
 from sklearn_metarec.meta._budget import Clock, parse_budget
-from sklearn_metarec.meta._evaluation import Data, Measure, fit_weighted
+from sklearn_metarec.meta._evaluation import (
+    Data,
+    Measure,
+    fit_weighted,
+    seeded,
+    take,
+)
 from sklearn_metarec.meta._portfolio import default_candidates, expand
 from sklearn_metarec.meta._results import leaderboard, search_results
 from sklearn_metarec.meta._selection import Record, Selection
@@ -243,7 +249,7 @@ class MetaSelector(MetaEstimatorMixin, BaseEstimator):
         records = []
         for place, (name, estimator, params) in enumerate(expand(candidates)):
             model = clone(estimator).set_params(**params)
-            records.append(Record(name, _seeded(model, seed), params, place))
+            records.append(Record(name, seeded(model, seed), params, place))
         return records
 
     def _read(self, X, y, sample_weight):
@@ -300,7 +306,7 @@ class MetaSelector(MetaEstimatorMixin, BaseEstimator):
         if not hasattr(splitter, "split"):
             return [(np.asarray(a), np.asarray(b)) for a, b in splitter]
         try:
-            parts = list(splitter.split(table, _take(data.y, present)))
+            parts = list(splitter.split(table, take(data.y, present)))
         except ValueError as error:
             if self.cv is not None:
                 raise
@@ -559,17 +565,3 @@ def _check_candidates(candidates, task):
             )
     if not candidates:
         raise ValueError("candidates is empty: pass at least one, or None.")
-
-
-def _seeded(estimator, seed):
-    """Give a seed to each `random_state` that has none, so that a selection repeats."""
-    unset = [
-        name
-        for name, value in estimator.get_params().items()
-        if value is None and name.rsplit("__", 1)[-1] == "random_state"
-    ]
-    return estimator.set_params(**dict.fromkeys(unset, seed))
-
-
-def _take(values, rows):
-    return None if values is None else values[rows]
