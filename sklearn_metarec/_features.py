@@ -57,11 +57,11 @@ class FeatureMixin(BaseRecommender):
 
     def _encode(self, known, table):
         if known is not None:
-            matrix = _encoded_rows(known.encoder.transform, table.features)
+            matrix = encoded_rows(known.encoder.transform, table.features)
             return known.add(table.vocabulary, matrix)
         given = self.feature_encoder
         encoder = self._default_encoder() if given is None else clone(given)
-        matrix = _encoded_rows(encoder.fit_transform, table.features)
+        matrix = encoded_rows(encoder.fit_transform, table.features)
         return _Encoded(encoder, table.vocabulary, matrix)
 
     def _feature_rows(self, side):
@@ -103,8 +103,21 @@ class _Encoded:
         return _Encoded(self.encoder, both, take_csr(stacked, place)[0])
 
 
-def _encoded_rows(transform, features):
-    """Return what a transformer makes of the features as float32 rows."""
+def encoded_rows(transform, features):
+    """Return what a transformer makes of features as compressed float32 rows.
+
+    Parameters
+    ----------
+    transform : callable
+        Its `transform` or `fit_transform`.
+    features : dataframe or ndarray of shape (n, n_columns)
+        The features.
+
+    Returns
+    -------
+    rows : csr_array of shape (n, n_outputs), dtype=float32
+        Sorted, without duplicates.
+    """
     if not features.shape[1]:
         return sparse.csr_array((features.shape[0], 0), dtype=np.float32)
     encoded = transform(features)

@@ -144,25 +144,53 @@ def select_columns(context, columns, param):
     ValueError
         If there is no such column.
     """
-    if isinstance(context, np.ndarray):
-        n_others = context.shape[1]
-        there: dict[Any, Any] = {2 + j: j for j in range(n_others)}
-    else:
-        names = [] if context is None else list(context.columns)
-        there = {str(name).rsplit("__", 1)[-1]: name for name in names}
-        there |= dict(zip(names, names, strict=True))
+    there = _names_of(context)
     for column in columns:
         if column not in there:
             raise ValueError(
                 f"{param} names the column {column!r}, but beside user, item and time "
                 f"X has {list(there) or 'none'}."
             )
-    wanted = [there[column] for column in columns]
+    return _select(context, [there[column] for column in columns])
+
+
+def other_columns(context, columns):
+    """Return the columns beside user, item and time that are not among the named.
+
+    Parameters
+    ----------
+    context : dataframe or ndarray of shape (n, n_other), or None
+        All those columns.
+    columns : list of str or int
+        The names, as of :func:`select_columns`; they need not be there.
+
+    Returns
+    -------
+    others : dataframe or ndarray of shape (n, n_left), or None
+        The columns, None if none are left.
+    """
+    there = _names_of(context)
+    named = {there[column] for column in columns if column in there}
+    left = [name for name in dict.fromkeys(there.values()) if name not in named]
+    return _select(context, left) if left else None
+
+
+def _names_of(context):
+    """Return the column of each name by which it may be called."""
     if isinstance(context, np.ndarray):
-        return context[:, wanted]
+        there: dict[Any, Any] = {2 + j: j for j in range(context.shape[1])}
+        return there
+    names = [] if context is None else list(context.columns)
+    there = {str(name).rsplit("__", 1)[-1]: name for name in names}
+    return there | dict(zip(names, names, strict=True))
+
+
+def _select(context, names):
+    if isinstance(context, np.ndarray):
+        return context[:, names]
     import narwhals.stable.v2 as nw
 
-    return nw.from_native(context, eager_only=True).select(wanted).to_native()
+    return nw.from_native(context, eager_only=True).select(names).to_native()
 
 
 def _as_native_frame(table):

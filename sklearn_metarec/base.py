@@ -371,8 +371,10 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
     def _complete_scorer(self, profiles):
         """Return the model's scorer, with popularity for users it cannot tell."""
         scorer = self._make_scorer(profiles)
+        if isinstance(self, RegressorMixin):
+            return scorer
         cold = self._cannot_tell(profiles)
-        if isinstance(self, RegressorMixin) or not cold.any():
+        if not cold.any():
             return scorer
         return WithFallback(scorer, FixedScorer(self._popularity()), cold)
 

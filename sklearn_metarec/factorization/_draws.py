@@ -30,25 +30,20 @@ class Draws:
     def take(self, *, replace=False):
         """Keep the chain's present state; with `replace`, in place of all before."""
         chain, likelihood = self._chain, self._chain.likelihood
-        users, items = (
-            chain.vectors[chain.starts[k] : chain.starts[k + 1]] for k in (0, 1)
-        )
-        mean_user, mean_item = chain.means[0][0], chain.means[1][0]
-        user_offset, user_factors = relative(users, mean_item, likelihood.constant)
-        nobody, _ = relative(mean_user[None], mean_item, likelihood.constant)
-        draw = {
-            "user_factors_": user_factors,
-            "item_factors_": items[:, 1:] - mean_item[1:],
-            "_user_offsets": user_offset[:, None],
-            "_item_offsets": (items[:, 0] - mean_item[0])[:, None],
-            "_mean_user_factors": mean_user[1:],
-            "_mean_user_offsets": nobody,
-        }
+        (users, mean_user), (items, mean_item) = (expected_rows(chain, k) for k in (0, 1))
+        draw = self._others(mean_item)
+        for name, vectors in (("_user", users), ("_mean_user", mean_user[None])):
+            offsets, factors = relative(vectors, mean_item)
+            draw[f"{name}_offsets"] = offsets + mean_item[0] + likelihood.constant
+            draw[f"{name}_factors"] = factors
+        draw["user_factors_"] = draw.pop("_user_factors")
+        draw["item_factors_"] = items[:, 1:] - mean_item[1:]
+        draw["_item_offsets"] = (items[:, 0] - mean_item[0])[:, None]
         draw = {name: value.astype(np.float32) for name, value in draw.items()}
-        draw["_set_parameters"] = [
-            theta.astype(np.float32) for theta in chain.parameters[0][1:2]
+        draw["_user_parameters"] = [
+            theta.astype(np.float32) for theta in chain.parameters[0][1:]
         ]
-        draw["_own_prior"] = np.stack([mean_user, chain.precisions[0][0]])
+        draw["_own_prior"] = np.stack([chain.means[0][0], chain.precisions[0][0]])
         draw["_mean_items"] = mean_item
         draw["_constants"] = likelihood.constant
         draw["_data_precisions"] = likelihood.precision
@@ -58,14 +53,29 @@ class Draws:
             self._draws.clear()
         self._draws.append(draw)
 
+    def _others(self, mean_item):
+        """Return offsets and factors of the blocks that are neither users nor items.
+
+        Of periods, with the mean one last, and of the features of contexts.
+        """
+        chain, found = self._chain, {}
+        for k, block in enumerate(chain.blocks[2:], start=2):
+            theta = chain.parameters[k][0]
+            if block.own:
+                theta = np.vstack([theta, chain.means[k][0]])
+            name = "_period" if block.own else "_context"
+            offsets, factors = relative(theta, mean_item)
+            found |= {f"{name}_offsets": offsets, f"{name}_factors": factors}
+        return found
+
     def attributes(self):
         """Return the attributes of an estimator that predicts by these draws."""
         draws, likelihood = self._draws, self._chain.likelihood
         found: dict[str, object] = {}
         for name in draws[0]:
             values = [draw[name] for draw in draws]
-            if name == "_set_parameters":
-                found[name] = [np.stack(sets) for sets in zip(*values, strict=True)]
+            if name == "_user_parameters":
+                found[name] = [np.stack(groups) for groups in zip(*values, strict=True)]
             elif name.endswith(("factors", "factors_", "offsets")):
                 found[name] = np.concatenate(values, axis=-1)
             else:
@@ -81,17 +91,32 @@ class Draws:
         return found
 
 
-def relative(vectors, mean_item, constant):
-    """Return (offset, factors) of users, for scores relative to the mean item."""
+def expected_rows(chain, k):
+    """Return (the vectors of a block's rows, the mean row's).
+
+    Rows without data have the mean of their own parameters, not what was drawn.
+    """
+    block, own = chain.blocks[k], chain.parameters[k][0]
+    start, mean = chain.starts[k], chain.means[k][0]
+    vectors = chain.vectors[start : start + block.n_rows].copy()
+    busy = block.busy
+    vectors[~busy] += mean - own[~busy]
+    if not block.features:
+        return vectors, mean
+    return vectors, mean + (vectors[busy] - own[busy]).mean(axis=0)
+
+
+def relative(vectors, mean_item):
+    """Return (offsets, factors) for scores relative to those of the mean item."""
     factors = vectors[:, 1:]
-    offset = constant + vectors[:, 0] + mean_item[0] + factors @ mean_item[1:]
-    return offset, factors
+    return (vectors[:, 0] + factors @ mean_item[1:])[:, None], factors
 
 
-def fold_in(model, history, sets):
+def fold_in(model, history, groups):
     """Fold new users in.
 
-    Their own parameters are the mean given their ratings and a draw of all the rest.
+    Their own parameters are the mean given their ratings and a draw of all the rest;
+    the ratings are taken to be of the mean period.
 
     Parameters
     ----------
@@ -99,8 +124,8 @@ def fold_in(model, history, sets):
         A fitted one.
     history : History
         Their ratings, one row a user.
-    sets : list of csr_array
-        Their sets of items, if those are features.
+    groups : list of csr_array
+        Their sets of items and their features, as far as the model has them.
 
     Returns
     -------
@@ -114,8 +139,13 @@ def fold_in(model, history, sets):
     n_users, n_draws = len(indptr) - 1, len(model._constants)
     item_factors = model.item_factors_[used].reshape(len(used), n_draws, -1)
     n = 1 + item_factors.shape[2]
-    vectors = np.zeros((n_users + len(used), n))
+    timed = model._period_numbers is not None
+    vectors = np.zeros((n_users + len(used) + timed, n))
     partners = (n_users + codes).astype(np.int32)[:, None]
+    if timed:
+        last = np.full_like(partners, len(vectors) - 1)
+        partners = np.hstack([partners, last])
+        mean_period = model._period_factors[-1].reshape(n_draws, -1)
     level = None
     if model.likelihood == "ordered_probit":
         middle = (model.levels_[1:] + model.levels_[:-1]) / 2
@@ -124,9 +154,14 @@ def fold_in(model, history, sets):
     factors = np.empty((n_users, n_draws, n - 1), dtype=np.float32)
     for s in range(n_draws):
         mean_item, (mean, precision) = model._mean_items[s], model._own_prior[s]
-        vectors[n_users:, 0] = model._item_offsets[used, s] + mean_item[0]
-        vectors[n_users:, 1:] = item_factors[:, s] + mean_item[1:]
-        pairs = zip(sets, model._set_parameters, strict=True)
+        items = vectors[n_users : n_users + len(used)]
+        items[:, 0] = model._item_offsets[used, s] + mean_item[0]
+        items[:, 1:] = item_factors[:, s] + mean_item[1:]
+        if timed:
+            vectors[-1, 1:] = mean_period[s]
+            shift = mean_period[s] @ mean_item[1:]
+            vectors[-1, 0] = model._period_offsets[-1, s] - shift
+        pairs = zip(groups, model._user_parameters, strict=True)
         vectors[:n_users] = mean + sum(matrix @ theta[s] for matrix, theta in pairs)
         own = np.tile(mean, (n_users, 1))
         data = _Ratings(indptr, partners, history.weights, model._data_precisions[s])
@@ -138,10 +173,8 @@ def fold_in(model, history, sets):
             for _ in range(_LATENT_ROUNDS):
                 data.solve(data.latent(level, cuts, vectors), vectors, own, mean,
                            precision)  # fmt: skip
-        offset, factors[:, s] = relative(
-            vectors[:n_users], mean_item, model._constants[s]
-        )
-        offsets[:, s] = offset
+        offset, factors[:, s] = relative(vectors[:n_users], mean_item)
+        offsets[:, s] = offset[:, 0] + mean_item[0] + model._constants[s]
     return offsets, factors.reshape(n_users, -1)
 
 

@@ -1,25 +1,44 @@
 """The Bayesian factorization machine, by Gibbs sampling."""
 
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
+from scipy import sparse
 
+from sklearn_metarec._features import FeatureMixin
+from sklearn_metarec._history import Context
 from sklearn_metarec._iterating import epochs
 from sklearn_metarec._scoring import FactorScorer
+from sklearn_metarec._side_tables import are_columns
 from sklearn_metarec.base import BaseRatingRecommender
 from sklearn_metarec.factorization._draws import Draws, fold_in
-from sklearn_metarec.factorization._gibbs import Block, Chain, Gaussian
+from sklearn_metarec.factorization._fm_data import (
+    PERIODS,
+    Ratings,
+    RequestEncoder,
+    carry_parameters,
+    group_labels,
+    make_blocks,
+    normalized_sets,
+)
+from sklearn_metarec.factorization._fm_scorer import RequestScorer, join
+from sklearn_metarec.factorization._gibbs import Chain, Gaussian
 from sklearn_metarec.factorization._probit import LevelScorer, OrderedProbit
-from sklearn_metarec.factorization._vectors import FactorMixin, carry_over
-from sklearn_metarec.interactions import compressed_parts, make_csr, transpose_csr
+from sklearn_metarec.factorization._vectors import FactorMixin
+from sklearn_metarec.interactions import take_csr
 from sklearn_metarec.utils._parallel import single_threaded_blas
-from sklearn_metarec.utils._sklearn import Interval, StrOptions, check_random_state
+from sklearn_metarec.utils._sklearn import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    check_random_state,
+)
 
 # The chain of an update starts from where it was: it needs a third of the steps.
 _UPDATE_SHARE = 3
 
 
-class FMRegressor(FactorMixin, BaseRatingRecommender):
+class FMRegressor(FeatureMixin, FactorMixin, BaseRatingRecommender):
     """Predict a rating by a Bayesian factorization machine.
 
     Every feature j of a user or an item has a weight w_j and a vector v_j. With those
@@ -125,6 +144,12 @@ class FMRegressor(FactorMixin, BaseRatingRecommender):
 
     _parameter_constraints = {
         "n_factors": [Interval(Integral, 1, None, closed="left")],
+        "item_features": ["array-like", dict, None],
+        "user_features": ["array-like", dict, None],
+        "feature_encoder": [HasMethods(["fit_transform", "transform"]), None],
+        "time_step": [
+            StrOptions(set(PERIODS)), Interval(Real, 0, None, closed="neither"), None,
+        ],
         "implicit": [StrOptions({"user", "item", "both"}), None],
         "likelihood": [StrOptions({"gaussian", "ordered_probit"})],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -132,16 +157,22 @@ class FMRegressor(FactorMixin, BaseRatingRecommender):
         "n_draws": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
         "n_jobs": [Integral, None],
-    }
+    }  # fmt: skip
 
     # The chain saw the user's ratings, the parameters of a history did not make it.
     _history_exact = False
+    _reads_context = True
 
     def __init__(
-        self, n_factors=10, *, implicit="both", likelihood="gaussian", max_iter=300,
-        burn_in=20, n_draws=200, random_state=None, n_jobs=None,
+        self, n_factors=10, *, item_features=None, user_features=None,
+        feature_encoder=None, time_step=None, implicit="both", likelihood="gaussian",
+        max_iter=300, burn_in=20, n_draws=200, random_state=None, n_jobs=None,
     ):  # fmt: skip
         self.n_factors = n_factors
+        self.item_features = item_features
+        self.user_features = user_features
+        self.feature_encoder = feature_encoder
+        self.time_step = time_step
         self.implicit = implicit
         self.likelihood = likelihood
         self.max_iter = max_iter
@@ -150,19 +181,33 @@ class FMRegressor(FactorMixin, BaseRatingRecommender):
         self.random_state = random_state
         self.n_jobs = n_jobs
 
+    def _make_history(self, rows, *, reset):
+        history = super()._make_history(rows, reset=reset)
+        if reset:
+            sides = (self.item_features, self.user_features)
+            elsewhere = [name for side in sides if are_columns(side) for name in side]
+            encoder = self.feature_encoder
+            encoder = self._default_encoder() if encoder is None else encoder
+            self._requests = RequestEncoder.fit(
+                rows.table, self.time_step, encoder, elsewhere
+            )
+        # Until `_fit` or `_update` has made the ratings of the model of them.
+        self._read = self._requests.ratings(rows, history)
+        return history
+
     def _fit(self, history):
+        self._ratings = self.__dict__.pop("_read")
         self._learn(history, self._chain(history), self.max_iter, self.burn_in)
 
     def _update(self, history, old, new):
+        old_labels = group_labels(old, *self._design(old))
+        read = self.__dict__.pop("_read")
+        if read is not None:
+            known = self._ratings.recode(old, history)
+            self._ratings = known.add(read.recode(new, history))
         chain = self._chain(history)
-        sides = (old.users, history.users), (old.items, history.items)
-        # In the order of the groups: ids, then the set, whose members are the other
-        # side's; an update cannot change `implicit`.
-        for k, known in enumerate(self._parameters):
-            for theta, start, side in zip(
-                known, chain.parameters[k], (sides[k], sides[1 - k]), strict=False
-            ):
-                carry_over(*side, theta, start)
+        labels = group_labels(history, *self._design(history))
+        carry_parameters(self._parameters, old_labels, chain.parameters, labels)
         chain.refresh()
         n_steps = -(-self.max_iter // _UPDATE_SHARE)
         self._learn(history, chain, n_steps, self.burn_in // _UPDATE_SHARE)
@@ -170,22 +215,24 @@ class FMRegressor(FactorMixin, BaseRatingRecommender):
     def _chain(self, history):
         seed = check_random_state(self.random_state).randint(2**31)
         rng = np.random.default_rng(seed)
+        ratings, *others = self._design(history)
+        self._period_numbers = None
+        if ratings.periods is not None:
+            self._period_numbers = np.unique(ratings.periods)
         kind = OrderedProbit if self.likelihood == "ordered_probit" else Gaussian
-        likelihood = kind(history.matrix.data, history.weights)
-        blocks = self._blocks(history)
+        likelihood = kind(ratings.values, ratings.weights)
+        blocks = make_blocks(history, ratings, *others)
         return Chain(blocks, likelihood, self.n_factors, rng, self.n_jobs)
 
-    def _blocks(self, history):
-        """Return the users and the items, with their features, as blocks."""
-        indptr, cols, _ = compressed_parts(history.matrix)
-        n_users, n_items = history.matrix.shape
-        rows = np.repeat(np.arange(n_users, dtype=np.int32), np.diff(indptr))
-        of_users = self._set_features(history.matrix, "user")
-        of_items = self._set_features(transpose_csr(history.matrix), "item")
-        return [Block(rows, n_users, of_users), Block(cols, n_items, of_items)]
-
-    def _set_features(self, matrix, side):
-        return [normalized_sets(matrix)] if self.implicit in (side, "both") else []
+    def _design(self, history):
+        """Return (ratings, whose sets are features, the features by side)."""
+        ratings = self._ratings
+        ratings = Ratings.of_pairs(history) if ratings is None else ratings
+        sides = {side: self._feature_rows(side) for side in ("user", "item")}
+        features = {
+            side: [] if rows is None else [rows] for side, rows in sides.items()
+        }
+        return ratings, self.implicit, features
 
     def _learn(self, history, chain, n_steps, burn_in):
         draws = Draws(chain)
@@ -202,37 +249,81 @@ class FMRegressor(FactorMixin, BaseRatingRecommender):
         self.__dict__.update(draws.attributes())
 
     def _make_scorer(self, profiles):
-        codes = profiles.codes
-        known = (codes >= 0)[:, None]
-        factors = np.where(known, self.user_factors_[codes], self._mean_user_factors)
-        offsets = np.where(known, self._user_offsets[codes], self._mean_user_offsets)
-        changed = np.flatnonzero(profiles.changed)
+        codes, n_requests = profiles.codes, len(profiles)
+        context = Context() if profiles.context is None else profiles.context
+        periods = self._period_codes(context.time, n_requests)
+        columns = self._requests.context(context.columns, n_requests)
+        folded = np.full(n_requests, -1)
+        changed = np.flatnonzero(profiles.changed).astype(np.int32)
         if len(changed):
-            added = profiles.history.take(changed.astype(np.int32))
-            sets = self._set_features(added.matrix, "user")
+            folded[changed] = np.arange(len(changed))
+            added = profiles.history.take(changed)
             with single_threaded_blas():
-                offsets[changed], factors[changed] = fold_in(self, added, sets)
-        return self._scorer(offsets, factors)
+                new = fold_in(self, added, self._user_groups(codes[changed], added))
 
-    def _scorer(self, offsets, factors):
-        items = self._item_offsets, self.item_factors_
+        def compose(requests):
+            """Return the users' offsets and factors, joined by time and context."""
+            rows, some = codes[requests], folded[requests]
+            known = (rows >= 0)[:, None]
+            offsets = np.where(known, self._user_offsets[rows], self._mean_user_offsets)
+            factors = np.where(known, self.user_factors_[rows], self._mean_user_factors)
+            if (some >= 0).any():
+                offsets[some >= 0], factors[some >= 0] = (
+                    part[some[some >= 0]] for part in new
+                )
+            if periods is not None:
+                when = periods[requests]
+                join(offsets, factors, self._period_offsets[when],
+                     self._period_factors[when])  # fmt: skip
+            if columns is not None:
+                what = columns[requests]
+                join(offsets, factors, what @ self._context_offsets,
+                     what @ self._context_factors)  # fmt: skip
+            return offsets, factors
+
+        return RequestScorer(n_requests, compose, self._completer())
+
+    def _period_codes(self, time, n_requests):
+        """Return the code of each request's period: the nearest, or that of the mean."""
+        numbers = self._period_numbers
+        if numbers is None:
+            return None
+        wanted = self._requests.periods(time)
+        if wanted is None:
+            return np.full(n_requests, len(numbers))
+        after = np.searchsorted(numbers, wanted).clip(1, max(len(numbers) - 1, 1))
+        before = after - 1
+        after = np.minimum(after, len(numbers) - 1)
+        nearer = np.abs(numbers[after] - wanted) < np.abs(wanted - numbers[before])
+        return np.where(nearer, after, before)
+
+    def _user_groups(self, codes, history):
+        """Return the groups of features of users whose history has changed."""
+        sets = [normalized_sets(history.matrix)]
+        groups = sets if self.implicit in ("user", "both") else []
+        features = self._feature_rows("user")
+        if features is None:
+            return groups
+        there = np.diff(self.history_.indptr) > 0
+        mean = sparse.csr_array(features[there].mean(axis=0)[None])
+        unknown = sparse.csr_array((codes < 0).astype(np.float64)[:, None])
+        return [*groups, take_csr(features, codes)[0] + unknown @ mean]
+
+    def _completer(self):
+        """Return what makes a scorer of users of their offsets and factors."""
         if self.likelihood == "ordered_probit":
-            return LevelScorer(offsets, factors, *items, self.levels_, self.cuts_)
+            items = self._item_offsets, self.item_factors_
+            return LevelScorer(*items, self.levels_, self.cuts_).of_users
         # The mean over draws of inner products is one of the vectors side by side.
-        each = np.float32(self._scale / offsets.shape[1])
-        return FactorScorer(
-            factors * each, self.item_factors_,
-            self._location + self._scale * offsets.mean(axis=1, dtype=np.float64),
-            self._scale * self._item_offsets.mean(axis=1, dtype=np.float64),
-        )  # fmt: skip
+        each = np.float32(self._scale / self._item_offsets.shape[1])
+        item_bias = self._scale * self._item_offsets.mean(axis=1, dtype=np.float64)
 
+        def complete(offsets, factors):
+            bias = self._scale * offsets.mean(axis=1, dtype=np.float64)
+            bias += self._location
+            return FactorScorer(factors * each, self.item_factors_, bias, item_bias)
 
-def normalized_sets(matrix):
-    """Return the pattern of compressed rows; a row of n has the values 1 / sqrt(n)."""
-    indptr, indices, _ = compressed_parts(matrix)
-    counts = np.diff(indptr)
-    values = np.repeat(1 / np.sqrt(np.maximum(counts, 1)), counts)
-    return make_csr(indptr, indices, values, matrix.shape)
+        return complete
 
 
 def _evenly(start, stop, n):

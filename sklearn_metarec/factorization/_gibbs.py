@@ -22,14 +22,17 @@ class Block:
     codes : ndarray of shape (n,), dtype=int32
         The row of the block that each row of the data points at.
     n_rows : int
-        Rows of the block. Each has parameters of its own: its one-hot column.
+        Rows of the block.
     features : sequence of csc_array of shape (n_rows, n_features), default=()
-        Groups of further features; the parameters of a group have a common prior.
+        Groups of features; the parameters of a group have a common prior.
+    own : bool, default=True
+        Whether each row has parameters of its own too: a one-hot column.
     """
 
-    def __init__(self, codes, n_rows, features=()):
+    def __init__(self, codes, n_rows, features=(), *, own=True):
         self.codes = codes
         self.n_rows = n_rows
+        self.own = own
         counts = np.bincount(codes, minlength=n_rows)
         self.indptr = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
         self.order = np.argsort(codes, kind="stable").astype(np.int32)
@@ -37,14 +40,20 @@ class Block:
 
     @property
     def sizes(self):
-        """How many parameters each group has, the rows' own first."""
-        return [self.n_rows, *(matrix.shape[1] for matrix in self.features)]
+        """How many parameters each group has, the rows' own, if any, first."""
+        own = [self.n_rows] if self.own else []
+        return [*own, *(matrix.shape[1] for matrix in self.features)]
+
+    @property
+    def busy(self):
+        """Which rows some row of the data points at."""
+        return np.diff(self.indptr) > 0
 
     def sums(self, parameters):
         """Return what the parameters of all groups come to, a vector a row."""
-        own, *others = parameters
-        pairs = zip(self.features, others, strict=True)
-        return own + sum(matrix @ theta for matrix, theta in pairs)
+        pairs = zip(self.features, parameters[int(self.own) :], strict=True)
+        of_features = sum(matrix @ theta for matrix, theta in pairs)
+        return parameters[0] + of_features if self.own else of_features
 
 
 class Chain:
@@ -141,25 +150,25 @@ class Chain:
             self.vectors, first, M, R, chunk=_BLOCK_ROWS_PER_TASK,
             states=gather_scratch(n), n_jobs=self.n_jobs,
         )  # fmt: skip
-        # The rows' own parameters and the features' explain the same data. Drawn by
-        # turns, they would hardly move, so the features are drawn with the own ones
-        # integrated out: both together are then one joint draw.
-        mean, precision = priors[0]
-        map_ranges(
-            fm.integrate, block.n_rows, parameters[0], noise[0], mean, precision, M, R,
-            chunk=_BLOCK_ROWS_PER_TASK, states=self._scratch((n, n), (n, n), n),
-            n_jobs=self.n_jobs,
-        )  # fmt: skip
-        for group, matrix in enumerate(block.features, start=1):
-            columns = matrix.indptr.astype(np.int64), matrix.indices, matrix.data
-            group_mean, group_precision = priors[group]
-            self._draw_features(
-                columns, parameters[group], noise[group], group_mean, group_precision,
-                first, M, R,
+        if block.own:
+            # The rows' own parameters and the features' explain the same data. Drawn
+            # by turns, they would hardly move, so the features are drawn with the own
+            # ones integrated out: both together are then one joint draw.
+            mean, precision = priors[0]
+            map_ranges(
+                fm.integrate, block.n_rows, parameters[0], noise[0], mean, precision,
+                M, R, chunk=_BLOCK_ROWS_PER_TASK,
+                states=self._scratch((n, n), (n, n), n), n_jobs=self.n_jobs,
             )  # fmt: skip
-        own = mean + R / precision + noise[0]
-        self.vectors[first : first + block.n_rows] += own - parameters[0]
-        parameters[0] = own
+        for group, matrix in enumerate(block.features, start=int(block.own)):
+            columns = matrix.indptr.astype(np.int64), matrix.indices, matrix.data
+            self._draw_features(
+                columns, parameters[group], noise[group], *priors[group], first, M, R
+            )
+        if block.own:
+            own = mean + R / precision + noise[0]
+            self.vectors[first : first + block.n_rows] += own - parameters[0]
+            parameters[0] = own
 
     def _draw_features(self, columns, theta, noise, mean, precision, first, M, R):
         n = self._n

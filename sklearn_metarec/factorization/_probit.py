@@ -1,5 +1,7 @@
 """Ordered levels as a likelihood of the sampler, and their expectation as a scorer."""
 
+from copy import copy
+
 import numpy as np
 from scipy.special import ndtr, ndtri
 
@@ -106,26 +108,22 @@ def _log_density(x, mean, root):
 
 
 class LevelScorer:
-    """The mean over draws of the expected level, for the pairs of some users.
+    """The mean over draws of the expected level, for the pairs of users.
 
     Parameters
     ----------
-    user_offsets : ndarray of shape (n, n_draws), dtype=float32
-        What is added to all of a user's latent scores.
-    user_factors : ndarray of shape (n, n_draws * n_factors), dtype=float32
-        The users' vectors, draw after draw.
-    item_offsets, item_factors : ndarray
-        The same of the items.
+    item_offsets : ndarray of shape (n_items, n_draws), dtype=float32
+        What is added to all of an item's latent scores.
+    item_factors : ndarray of shape (n_items, n_draws * n_factors), dtype=float32
+        The items' vectors, draw after draw.
     levels : ndarray of shape (n_levels,)
         The ratings.
     cuts : ndarray of shape (n_draws, n_levels - 1)
         The cut points between them.
     """
 
-    def __init__(
-        self, user_offsets, user_factors, item_offsets, item_factors, levels, cuts
-    ):
-        self.arrays = user_offsets, user_factors, item_offsets, item_factors
+    def __init__(self, item_offsets, item_factors, levels, cuts):
+        self._items = item_offsets, item_factors
         low = cuts.min(initial=0) - _MARGIN
         high = cuts.max(initial=0) + _MARGIN
         points = np.linspace(low, high, _POINTS)
@@ -133,6 +131,12 @@ class LevelScorer:
         steps = np.diff(levels)
         tables = [levels[0] + ndtr(points[:, None] - inner) @ steps for inner in cuts]
         self.tables = np.array(tables, dtype=np.float32)
+
+    def of_users(self, offsets, factors):
+        """Return the scorer of some users, whose arrays are as those of the items."""
+        scorer = copy(self)
+        scorer.arrays = offsets, factors, *self._items
+        return scorer
 
     def block(self, lo, hi, out):
         """Write all items' scores of users lo to hi into `out`."""

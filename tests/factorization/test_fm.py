@@ -139,7 +139,7 @@ def test_predictions_are_the_mean_over_the_draws(table):
     X, y, _ = table
     model = FMRegressor(3, max_iter=14, burn_in=4, random_state=0).fit(X, y)
     assert model.user_factors_.shape == (len(model.users_), 10 * 3)
-    chain = FMRegressor(3, random_state=0)._chain(model._history())
+    chain = model._chain(model._history())
     rows, cols = model.history_.nonzero()
     total = np.zeros(len(rows))
     for step in range(14):
@@ -185,7 +185,7 @@ def test_a_history_is_bayesian_ridge_on_each_draw(table):
         mean_item = model._mean_items[s]
         w = model._item_offsets[:, s] + mean_item[0]
         V = model.item_factors_[:, draw] + mean_item[1:]
-        of_set = model._set_parameters[0][s][cols].sum(axis=0) / np.sqrt(3)
+        of_set = model._user_parameters[0][s][cols].sum(axis=0) / np.sqrt(3)
         mean, precision = model._own_prior[s]
         alpha = model._data_precisions[s]
         Z = np.column_stack([np.ones(3), V[cols]])
