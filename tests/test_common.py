@@ -23,6 +23,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn_metarec import (
     EASE,
     BiasRegressor,
+    ItemKNNRegressor,
+    MFRegressor,
     PopularityRecommender,
     RecommenderPipeline,
     make_recommender_pipeline,
@@ -84,6 +86,15 @@ SETTINGS = {
         {"n_factors": 2, "scale_regularization": 0.0, "implicit_regularization": 2.0},
     ],
     "WARP": [{"n_factors": 4}, {"n_factors": 3, "weighting": "log", "max_iter": 20}],
+    "StackedRegressor": [
+        {"estimators": [("bias", BiasRegressor()), ("knn", ItemKNNRegressor())]},
+        {
+            "estimators": [("bias", BiasRegressor()), ("mf", MFRegressor(2))],
+            "meta_features": ["user_count"],
+            "cv": 3,
+            "regularization": 5.0,
+        },
+    ],
     "UserKNN": [{}, {"n_neighbors": 3, "similarity": "jaccard"}],
 }
 

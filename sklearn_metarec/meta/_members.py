@@ -38,6 +38,8 @@ def table_for(members, X, coded, y=None, sample_weight=None):
     if others and isinstance(X, Interactions):
         user, item = X.users.ids[X.rows], X.items.ids[X.cols]
         X = _as_table(user, item, Context(X.time, X.context))
+    elif others and not (isinstance(X, list | tuple) or hasattr(X, "shape")):
+        X = np.asarray(X)
     return Data(X, coded, y, sample_weight, complete=True)
 
 
@@ -101,12 +103,12 @@ class StackScorer:
 
     def block(self, lo, hi, out):
         """Write all items' scores of users lo to hi into `out`."""
-        weights = self.of_users[lo:hi, None, :] + self.of_items[None, :-1, :]
-        total = weights[..., -1].copy()
+        of_users, of_items = self.of_users[lo:hi], self.of_items[:-1]
+        total = np.add.outer(of_users[:, -1], of_items[:, -1])
         scores = np.empty(total.shape, dtype=np.float32)
         for place, scorer in enumerate(self.scorers):
             scorer.block(lo, hi, scores)
-            total += weights[..., place] * scores
+            total += np.add.outer(of_users[:, place], of_items[:, place]) * scores
         out[: hi - lo] = total
 
     def pairs(self, users, cols):

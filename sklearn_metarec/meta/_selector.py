@@ -302,7 +302,7 @@ class MetaSelector(MetaEstimatorMixin, BaseEstimator):
         elif splitter is None:
             splitter = PerUserShuffleSplit(test_size=_TEST_SIZE, random_state=seed)
         elif isinstance(splitter, Integral):
-            splitter = WarmKFold(splitter, random_state=seed)
+            splitter = WarmKFold(splitter, shuffle=True, random_state=seed)
         if not hasattr(splitter, "split"):
             return [(np.asarray(a), np.asarray(b)) for a, b in splitter]
         try:

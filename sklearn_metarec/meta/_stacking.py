@@ -1,6 +1,7 @@
 """Feature-weighted linear stacking of rating models."""
 
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from sklearn.base import clone
@@ -158,8 +159,8 @@ class StackedRegressor(BaseHeterogeneousEnsemble, BaseRatingRecommender):
         tags.input_tags.sparse = False
         return tags
 
-    @property
-    def _reads_context(self):
+    @property  # a class attribute of the base
+    def _reads_context(self):  # type: ignore[override]
         members = getattr(self, "estimators_", None)
         if members is None:
             members = dict(self.estimators or ()).values()
@@ -237,7 +238,7 @@ class StackedRegressor(BaseHeterogeneousEnsemble, BaseRatingRecommender):
                 f"learn their weights on; this table has n_samples={n_pairs}."
             )
         seed = int(rng.randint(np.iinfo(np.int32).max))
-        splitter = _N_FOLDS if self.cv is None else self.cv
+        splitter: Any = _N_FOLDS if self.cv is None else self.cv
         if isinstance(splitter, Integral):
             n_folds = min(int(splitter), n_pairs)
             splitter = GroupKFold(n_folds, shuffle=True, random_state=seed)
