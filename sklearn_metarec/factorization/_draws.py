@@ -30,9 +30,7 @@ class Draws:
     def take(self, *, replace=False):
         """Keep the chain's present state; with `replace`, in place of all before."""
         chain, likelihood = self._chain, self._chain.likelihood
-        (users, mean_user), (items, mean_item) = (
-            expected_rows(chain, k) for k in (0, 1)
-        )
+        (users, mean_user), (items, mean_item) = (expected_rows(chain, k) for k in (0, 1))
         draw = self._others(mean_item)
         for name, vectors in (("_user", users), ("_mean_user", mean_user[None])):
             offsets, factors = relative(vectors, mean_item)

@@ -108,9 +108,7 @@ class RequestEncoder:
         periods = self.periods(table.time)
         context = self.context(table.context, len(table))
         if self.period is not None and periods is None:
-            raise ValueError(
-                "The rows of the fit had timestamps, those of X have none."
-            )
+            raise ValueError("The rows of the fit had timestamps, those of X have none.")
         if periods is None and context is None:
             return None
         rows = history.users.lookup(table.users.ids)[table.rows]
