@@ -188,6 +188,8 @@ def _names_of(context):
 def _select(context, names):
     if isinstance(context, np.ndarray):
         return context[:, names]
+    if hasattr(context, "iloc"):  # its names need not be text
+        return context[names]
     import narwhals.stable.v2 as nw
 
     return nw.from_native(context, eager_only=True).select(names).to_native()

@@ -1,6 +1,7 @@
 """The draws of a factorization machine that predictions average over."""
 
 import numpy as np
+from scipy import sparse
 
 from sklearn_metarec._kernels import fm, probit
 from sklearn_metarec.factorization._gibbs import gather_scratch
@@ -25,12 +26,15 @@ class Draws:
 
     def __init__(self, chain):
         self._chain = chain
+        self._sides = [_Side(block) for block in chain.blocks[:2]]
         self._draws = []
 
     def take(self, *, replace=False):
         """Keep the chain's present state; with `replace`, in place of all before."""
         chain, likelihood = self._chain, self._chain.likelihood
-        (users, mean_user), (items, mean_item) = (expected_rows(chain, k) for k in (0, 1))
+        (users, mean_user), (items, mean_item) = (
+            side.expected(chain, k) for k, side in enumerate(self._sides)
+        )
         draw = self._others(mean_item)
         for name, vectors in (("_user", users), ("_mean_user", mean_user[None])):
             offsets, factors = relative(vectors, mean_item)
@@ -58,7 +62,8 @@ class Draws:
 
         Of periods, with the mean one last, and of the features of contexts.
         """
-        chain, found = self._chain, {}
+        chain = self._chain
+        found: dict[str, np.ndarray] = {}
         for k, block in enumerate(chain.blocks[2:], start=2):
             theta = chain.parameters[k][0]
             if block.own:
@@ -91,19 +96,31 @@ class Draws:
         return found
 
 
-def expected_rows(chain, k):
-    """Return (the vectors of a block's rows, the mean row's).
+class _Side:
+    """What is expected of a block's rows without data, and of one not in it."""
 
-    Rows without data have the mean of their own parameters, not what was drawn.
-    """
-    block, own = chain.blocks[k], chain.parameters[k][0]
-    start, mean = chain.starts[k], chain.means[k][0]
-    vectors = chain.vectors[start : start + block.n_rows].copy()
-    busy = block.busy
-    vectors[~busy] += mean - own[~busy]
-    if not block.features:
+    def __init__(self, block):
+        self.idle = np.flatnonzero(~block.busy)
+        rows = [sparse.csr_array(matrix) for matrix in block.features]
+        self.means = [matrix[block.busy].mean(axis=0) for matrix in rows]
+        self.features = [matrix[self.idle] for matrix in rows]
+        # An empty set of an item that nobody could have had yet, or a row that the
+        # side table does not have, says nothing: such rows count as mean ones.
+        self.unknown = [np.diff(part.indptr)[:, None] == 0 for part in self.features]
+
+    def expected(self, chain, k):
+        """Return (the vectors of the rows, that of the mean row)."""
+        own_mean, theta = chain.means[k][0], chain.parameters[k][1:]
+        start, stop = chain.starts[k : k + 2]
+        vectors, mean = chain.vectors[start:stop].copy(), own_mean.copy()
+        vectors[self.idle] = own_mean
+        for average, matrix, unknown, group in zip(
+            self.means, self.features, self.unknown, theta, strict=True
+        ):
+            usual = average @ group
+            vectors[self.idle] += matrix @ group + unknown * usual
+            mean += usual
         return vectors, mean
-    return vectors, mean + (vectors[busy] - own[busy]).mean(axis=0)
 
 
 def relative(vectors, mean_item):

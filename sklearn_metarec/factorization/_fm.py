@@ -3,15 +3,12 @@
 from numbers import Integral, Real
 
 import numpy as np
-from scipy import sparse
 
 from sklearn_metarec._features import FeatureMixin
-from sklearn_metarec._history import Context
 from sklearn_metarec._iterating import epochs
-from sklearn_metarec._scoring import FactorScorer
 from sklearn_metarec._side_tables import are_columns
 from sklearn_metarec.base import BaseRatingRecommender
-from sklearn_metarec.factorization._draws import Draws, fold_in
+from sklearn_metarec.factorization._draws import Draws
 from sklearn_metarec.factorization._fm_data import (
     PERIODS,
     Ratings,
@@ -19,13 +16,11 @@ from sklearn_metarec.factorization._fm_data import (
     carry_parameters,
     group_labels,
     make_blocks,
-    normalized_sets,
 )
-from sklearn_metarec.factorization._fm_scorer import RequestScorer, join
+from sklearn_metarec.factorization._fm_scorer import RequestScorer
 from sklearn_metarec.factorization._gibbs import Chain, Gaussian
-from sklearn_metarec.factorization._probit import LevelScorer, OrderedProbit
+from sklearn_metarec.factorization._probit import OrderedProbit
 from sklearn_metarec.factorization._vectors import FactorMixin
-from sklearn_metarec.interactions import take_csr
 from sklearn_metarec.utils._parallel import single_threaded_blas
 from sklearn_metarec.utils._sklearn import (
     HasMethods,
@@ -47,26 +42,39 @@ class FMRegressor(FeatureMixin, FactorMixin, BaseRatingRecommender):
 
         w + w_u + w_i + v_u . v_i
 
-    The features are the ids and, with `implicit`, the user's set of items: each of n
-    items has the value 1 / sqrt(n), as in SVD++, whatever its rating. Likewise the
-    item's set of users. Weights and vectors of a group of features (ids of users, of
-    items, members of the sets) have a common normal prior, a mean and a precision per
-    coordinate, which themselves are unknown, as is the precision of the ratings. All
-    are drawn in turn from their distributions given the rest (Gibbs sampling), and a
-    prediction is the mean over the draws: there is no penalty to tune.
+    The features of a user are the id, the row of a side table, and, with `implicit`,
+    the set of the user's items: each of n items has the value 1 / sqrt(n), as in SVD++,
+    whatever its rating. Likewise those of an item. Weights and vectors of a group of
+    features (ids of users, of items, members of the sets, side features) have a common
+    normal prior, a mean and a precision per coordinate, which themselves are unknown,
+    as is the precision of the ratings. All are drawn in turn from their distributions
+    given the rest (Gibbs sampling), and a prediction is the mean over the draws: there
+    is no penalty to tune.
+
+    With `time_step`, the period of a rating has a weight and a vector too; so have the
+    other columns of X, those that are neither id, time nor feature of a user or an
+    item: they are the context, as of FeatureEncoder. Then w_t + v_t . (v_u + v_i) and
+    the like are added, and rows of a pair are apart unless period and context agree. A
+    time between or beyond the periods of the fit is in the nearest of them; a request
+    without time is in the mean one, and one without context has its numbers at their
+    mean and no category.
+
+    Users and items that only a side table has are predicted by their features; of
+    other unknown ones all is the mean.
 
     Features of the same user do not interact with each other, as they would in a
     factorization machine without blocks: what came of it would be a constant of the
     user, which w_u is already. Weight and vector of a feature are drawn together, and
-    those of a set with the ids' integrated out, so that fewer steps are needed.
+    those of sets and side features with the ids' integrated out, so that fewer steps
+    are needed.
 
-    A step costs (n_factors + 1)^2 operations per rating, and as many again per
-    member of a set: a set's features are never multiplied out to the ratings.
+    A step costs (n_factors + 1)^2 operations per rating, and as many again per entry
+    of a set or a side table: these are never multiplied out to the ratings. The memory
+    of a step is 8 (n_factors + 1)^2 bytes per user, item, period and distinct context.
 
     A user's `history=` is folded in by the mean of the user's own parameters given
-    each draw of the items', so not exactly: the items do not learn from it. Ratings
-    of an unknown user are those of the mean user without items, of an unknown item
-    those of the mean item.
+    each draw of all others', so not exactly: the items do not learn from it, and its
+    rows count as rated in the mean period.
 
     `partial_fit` is warm, not exact: the chain goes on from its last draw, over the
     stored and the new ratings, for a third of the steps of a fit.
@@ -75,6 +83,18 @@ class FMRegressor(FeatureMixin, FactorMixin, BaseRatingRecommender):
     ----------
     n_factors : int, default=10
         The length of the vectors. More make each step slower, and hardly help.
+    item_features, user_features : dataframe or list, default=None
+        A side table with one row an item (a user) and a column `item_id` (`user_id`),
+        or the names of those columns of X that are features of the item (the user).
+    feature_encoder : transformer, default=None
+        Makes numbers of side features and context, a clone for each;
+        `FeatureEncoder()` by default.
+    time_step : {"hour", "day", "week"}, float or None, default=None
+        The length of a period. A number is in the unit of the timestamps; a name takes
+        dates, or numbers of seconds, milli-, micro- or nanoseconds since 1970, which
+        their size tells apart. None leaves time out: periods serve ratings between
+        others in time, hardly those that come after all. A table without timestamps
+        is an error otherwise.
     implicit : {"user", "item", "both"} or None, default="both"
         Whose sets are features: the user's set of items, the item's of users, both
         or neither.
@@ -162,6 +182,7 @@ class FMRegressor(FeatureMixin, FactorMixin, BaseRatingRecommender):
     # The chain saw the user's ratings, the parameters of a history did not make it.
     _history_exact = False
     _reads_context = True
+    _ratings: Ratings | None
 
     def __init__(
         self, n_factors=10, *, item_features=None, user_features=None,
@@ -202,7 +223,7 @@ class FMRegressor(FeatureMixin, FactorMixin, BaseRatingRecommender):
     def _update(self, history, old, new):
         old_labels = group_labels(old, *self._design(old))
         read = self.__dict__.pop("_read")
-        if read is not None:
+        if self._ratings is not None and read is not None:
             known = self._ratings.recode(old, history)
             self._ratings = known.add(read.recode(new, history))
         chain = self._chain(history)
@@ -249,81 +270,7 @@ class FMRegressor(FeatureMixin, FactorMixin, BaseRatingRecommender):
         self.__dict__.update(draws.attributes())
 
     def _make_scorer(self, profiles):
-        codes, n_requests = profiles.codes, len(profiles)
-        context = Context() if profiles.context is None else profiles.context
-        periods = self._period_codes(context.time, n_requests)
-        columns = self._requests.context(context.columns, n_requests)
-        folded = np.full(n_requests, -1)
-        changed = np.flatnonzero(profiles.changed).astype(np.int32)
-        if len(changed):
-            folded[changed] = np.arange(len(changed))
-            added = profiles.history.take(changed)
-            with single_threaded_blas():
-                new = fold_in(self, added, self._user_groups(codes[changed], added))
-
-        def compose(requests):
-            """Return the users' offsets and factors, joined by time and context."""
-            rows, some = codes[requests], folded[requests]
-            known = (rows >= 0)[:, None]
-            offsets = np.where(known, self._user_offsets[rows], self._mean_user_offsets)
-            factors = np.where(known, self.user_factors_[rows], self._mean_user_factors)
-            if (some >= 0).any():
-                offsets[some >= 0], factors[some >= 0] = (
-                    part[some[some >= 0]] for part in new
-                )
-            if periods is not None:
-                when = periods[requests]
-                join(offsets, factors, self._period_offsets[when],
-                     self._period_factors[when])  # fmt: skip
-            if columns is not None:
-                what = columns[requests]
-                join(offsets, factors, what @ self._context_offsets,
-                     what @ self._context_factors)  # fmt: skip
-            return offsets, factors
-
-        return RequestScorer(n_requests, compose, self._completer())
-
-    def _period_codes(self, time, n_requests):
-        """Return the code of each request's period: the nearest, or that of the mean."""
-        numbers = self._period_numbers
-        if numbers is None:
-            return None
-        wanted = self._requests.periods(time)
-        if wanted is None:
-            return np.full(n_requests, len(numbers))
-        after = np.searchsorted(numbers, wanted).clip(1, max(len(numbers) - 1, 1))
-        before = after - 1
-        after = np.minimum(after, len(numbers) - 1)
-        nearer = np.abs(numbers[after] - wanted) < np.abs(wanted - numbers[before])
-        return np.where(nearer, after, before)
-
-    def _user_groups(self, codes, history):
-        """Return the groups of features of users whose history has changed."""
-        sets = [normalized_sets(history.matrix)]
-        groups = sets if self.implicit in ("user", "both") else []
-        features = self._feature_rows("user")
-        if features is None:
-            return groups
-        there = np.diff(self.history_.indptr) > 0
-        mean = sparse.csr_array(features[there].mean(axis=0)[None])
-        unknown = sparse.csr_array((codes < 0).astype(np.float64)[:, None])
-        return [*groups, take_csr(features, codes)[0] + unknown @ mean]
-
-    def _completer(self):
-        """Return what makes a scorer of users of their offsets and factors."""
-        if self.likelihood == "ordered_probit":
-            items = self._item_offsets, self.item_factors_
-            return LevelScorer(*items, self.levels_, self.cuts_).of_users
-        # The mean over draws of inner products is one of the vectors side by side.
-        each = np.float32(self._scale / self._item_offsets.shape[1])
-        item_bias = self._scale * self._item_offsets.mean(axis=1, dtype=np.float64)
-
-        def complete(offsets, factors):
-            bias = self._scale * offsets.mean(axis=1, dtype=np.float64)
-            bias += self._location
-            return FactorScorer(factors * each, self.item_factors_, bias, item_bias)
-
-        return complete
+        return RequestScorer(self, profiles)
 
 
 def _evenly(start, stop, n):

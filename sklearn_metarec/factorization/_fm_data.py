@@ -14,6 +14,7 @@ from sklearn_metarec.interactions import (
     compressed_parts,
     make_csr,
     take_csr,
+    take_rows,
     transpose_csr,
 )
 
@@ -86,7 +87,11 @@ class RequestEncoder:
         if columns is None:
             return cls(period, None, elsewhere, False, 0)
         encoder = clone(encoder)
-        width = encoded_rows(encoder.fit_transform, columns).shape[1]
+        encoded = encoded_rows(encoder.fit_transform, columns)
+        # Means and counts of the encoder are over contexts, however often each occurs,
+        # so that a weight is a repetition.
+        distinct = take_rows(columns, np.sort(distinct_rows(encoded)[0]))
+        width = encoded_rows(encoder.fit_transform, distinct).shape[1]
         return cls(period, encoder, elsewhere, hasattr(columns, "columns"), width)
 
     def ratings(self, source, history):
@@ -108,7 +113,7 @@ class RequestEncoder:
         periods = self.periods(table.time)
         context = self.context(table.context, len(table))
         if self.period is not None and periods is None:
-            raise ValueError("The rows of the fit had timestamps, those of X have none.")
+            raise ValueError("The rows of the fit had timestamps, these have none.")
         if periods is None and context is None:
             return None
         rows = history.users.lookup(table.users.ids)[table.rows]
@@ -132,6 +137,15 @@ class RequestEncoder:
         if columns is None or (self.named and not hasattr(columns, "columns")):
             return sparse.csr_array((n, self.width), dtype=np.float32)
         return encoded_rows(self.encoder.transform, columns)
+
+
+def nearest(numbers, wanted):
+    """Return the place of the nearest of some ascending numbers, the earlier of two."""
+    last = len(numbers) - 1
+    after = np.searchsorted(numbers, wanted).clip(0, last)
+    before = np.maximum(after - 1, 0)
+    nearer = np.abs(numbers[after] - wanted) < np.abs(wanted - numbers[before])
+    return np.where(nearer, after, before)
 
 
 @dataclass(frozen=True)
@@ -205,7 +219,8 @@ class Ratings:
             periods = np.concatenate([self.periods, other.periods])
         if self.context is not None:
             context = sparse.vstack([self.context, other.context], format="csr")
-        return Ratings(*arrays, periods, context).merged()
+        rows, cols, values, weights = arrays
+        return Ratings(rows, cols, values, weights, periods, context).merged()
 
 
 def distinct_rows(matrix):
@@ -259,8 +274,14 @@ def group_labels(history, ratings, implicit, features):
 
     Parameters
     ----------
-    history, ratings, implicit, features
-        As of :func:`make_blocks`.
+    history : History
+        The pairs.
+    ratings : Ratings
+        The data rows.
+    implicit : {"user", "item", "both"} or None
+        Whose sets are features.
+    features : dict of str to list of csr_array
+        The features of each "user" and each "item".
 
     Returns
     -------
@@ -286,10 +307,14 @@ def carry_parameters(known, old, start, new):
 
     Parameters
     ----------
-    known, start : list of list of ndarray
+    known : list of list of ndarray
         Parameters by block and group.
-    old, new : list of list
+    old : list of list
         Their labels (see :func:`group_labels`).
+    start : list of list of ndarray
+        Those of the chain; changed in place.
+    new : list of list
+        Their labels.
     """
     for groups in zip(known, old, start, new, strict=True):
         for theta, ids, target, ids_now in zip(*groups, strict=True):

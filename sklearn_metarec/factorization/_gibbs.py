@@ -162,9 +162,11 @@ class Chain:
             )  # fmt: skip
         for group, matrix in enumerate(block.features, start=int(block.own)):
             columns = matrix.indptr.astype(np.int64), matrix.indices, matrix.data
+            group_mean, group_precision = priors[group]
             self._draw_features(
-                columns, parameters[group], noise[group], *priors[group], first, M, R
-            )
+                columns, parameters[group], noise[group], group_mean, group_precision,
+                first, M, R,
+            )  # fmt: skip
         if block.own:
             own = mean + R / precision + noise[0]
             self.vectors[first : first + block.n_rows] += own - parameters[0]

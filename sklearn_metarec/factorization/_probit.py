@@ -124,6 +124,7 @@ class LevelScorer:
 
     def __init__(self, item_offsets, item_factors, levels, cuts):
         self._items = item_offsets, item_factors
+        self.arrays = item_offsets[:0], item_factors[:0], *self._items
         low = cuts.min(initial=0) - _MARGIN
         high = cuts.max(initial=0) + _MARGIN
         points = np.linspace(low, high, _POINTS)

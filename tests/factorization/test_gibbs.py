@@ -20,9 +20,9 @@ class Silent:
 
 @pytest.fixture
 def chain():
-    """Three blocks; the first with two groups of features, one of them multi-hot."""
+    """Four blocks: groups of features, some multi-hot; the last has nothing else."""
     rng = np.random.default_rng(0)
-    sizes, n = (6, 5, 3), 60
+    sizes, n = (6, 5, 3, 8), 60
     codes = [rng.integers(0, size, n).astype(np.int32) for size in sizes]
     sets = sparse.csc_array(rng.random((6, 4)) * (rng.random((6, 4)) < 0.6))
     side = sparse.csc_array(np.eye(2)[[0, 1, 0, 0, 1, 1]])
@@ -30,6 +30,7 @@ def chain():
         Block(codes[0], 6, [sets, side]),
         Block(codes[1], 5, [sparse.csc_array(rng.random((5, 2)))]),
         Block(codes[2], 3),
+        Block(codes[3], 8, [sparse.csc_array(rng.normal(size=(8, 3)))], own=False),
     ]
     likelihood = Gaussian(rng.normal(3, 2, n), rng.integers(1, 4, n).astype(float))
     likelihood.precision = 2.5
@@ -52,8 +53,14 @@ def priors(monkeypatch):
 def multiplied_out(chain, k):
     """Return the features of block k for every row of the data, dense."""
     block = chain.blocks[k]
-    parts = [np.eye(block.n_rows), *(f.toarray() for f in block.features)]
-    return np.hstack(parts)[block.codes]
+    own = [np.eye(block.n_rows)] if block.own else []
+    return np.hstack([*own, *(f.toarray() for f in block.features)])[block.codes]
+
+
+def combined(sides):
+    """Return (the scores of vectors (w, v) together, the sums of the v)."""
+    total, squares = sum(sides), sum(side[:, 1:] ** 2 for side in sides)
+    return total[:, 0] + (total[:, 1:] ** 2 - squares).sum(axis=1) / 2, total[:, 1:]
 
 
 def dense_predictions(chain):
@@ -61,10 +68,7 @@ def dense_predictions(chain):
     sides = []
     for k, groups in enumerate(chain.parameters):
         sides.append(multiplied_out(chain, k) @ np.vstack(groups))
-    first, second, third = sides
-    weights = first[:, 0] + second[:, 0] + third[:, 0]
-    a, b, c = (side[:, 1:] for side in sides)
-    return weights + (a * b + a * c + b * c).sum(axis=1)
+    return combined(sides)[0]
 
 
 def dense_posterior(chain, k, prior):
@@ -74,9 +78,8 @@ def dense_posterior(chain, k, prior):
         for other in range(len(chain.blocks))
         if other != k
     ]
-    z = sum(others)
-    rest = z[:, 0] + (others[0][:, 1:] * others[1][:, 1:]).sum(axis=1)
-    z = np.column_stack([np.ones(len(z)), z[:, 1:]])
+    rest, z = combined(others)
+    z = np.column_stack([np.ones(len(z)), z])
     x = multiplied_out(chain, k)
     design = (x[:, :, None] * z[:, None, :]).reshape(len(x), -1)
     weight = chain.likelihood.precision * chain.likelihood.weights
@@ -98,7 +101,7 @@ def test_predictions_are_those_of_the_multiplied_out_design(chain):
     np.testing.assert_allclose(chain.predictions(codes), expected[::-3], 1e-9, 1e-10)
 
 
-@pytest.mark.parametrize("k", [0, 1, 2])
+@pytest.mark.parametrize("k", [0, 1, 2, 3])
 def test_without_noise_a_block_converges_to_bayesian_ridge(chain, priors, k):
     expected, _ = dense_posterior(chain, k, priors)
     chain.rng = Silent()
@@ -116,7 +119,7 @@ def test_one_draw_of_a_block_without_features_is_exact(chain, priors):
     np.testing.assert_allclose(chain.parameters[2][0], expected, rtol=1e-9)
 
 
-@pytest.mark.parametrize("k", [0, 2])
+@pytest.mark.parametrize("k", [0, 2, 3])
 def test_draws_have_the_mean_and_covariance_of_the_posterior(chain, priors, k):
     mean, covariance = dense_posterior(chain, k, priors)
     draws = []

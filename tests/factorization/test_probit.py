@@ -114,7 +114,8 @@ def test_the_expected_level():
     factors = rng.normal(size=(4, n_draws * n_factors)).astype(np.float32)
     levels = np.array([1.0, 2.0, 4.0, 5.0])
     cuts = np.sort(rng.normal(size=(n_draws, 3)), axis=1)
-    scorer = LevelScorer(offsets, factors, offsets[:3], factors[:3], levels, cuts)
+    scorer = LevelScorer(offsets[:3], factors[:3], levels, cuts)
+    scorer = scorer.of_users(offsets, factors)
     users, cols = np.array([0, 1, 3, 2]), np.array([2, 0, 1, -1])
     found = scorer.pairs(users.astype(np.int32), cols.astype(np.int32))
     for user, col, score in zip(users, cols, found, strict=True):
