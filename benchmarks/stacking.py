@@ -112,6 +112,7 @@ def main():
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--burn-in", type=int, default=20)
     parser.add_argument("--cv", type=int, default=5)
+    parser.add_argument("--plain", action="store_true", help="no meta-features")
     parser.add_argument("--jobs", type=int, default=None)
     args = parser.parse_args()
     folder = os.environ.get("SKLEARN_METAREC_DATA")
@@ -125,8 +126,9 @@ def main():
     for seed in args.seeds:
         for fold, (train, test) in enumerate(data.folds(seed)[: args.folds]):
             model = StackedRegressor(
-                members(data, args), cv=args.cv, n_jobs=args.jobs, random_state=0
-            )
+                members(data, args), cv=args.cv, n_jobs=args.jobs, random_state=0,
+                meta_features=None if args.plain else "all",
+            )  # fmt: skip
             began = time.perf_counter()
             model.fit(data.X.iloc[train], data.y[train])
             fitted = time.perf_counter()

@@ -67,14 +67,14 @@ def learn_weights(predictions, features, y, sample_weight, groups, penalty=None)
     """
     total = sample_weight.sum()
     mean = float(np.average(y, weights=sample_weight))
-    spread = float(np.average((y - mean) ** 2, weights=sample_weight))
+    spread = float(np.average((y - mean) ** 2, weights=sample_weight)) or 1.0
     errors = sample_weight @ (predictions - y[:, None]) ** 2 / total
     best = int(np.argmin(errors))
     center = np.average(features, axis=0, weights=sample_weight)
     scale = np.sqrt(np.average((features - center) ** 2, axis=0, weights=sample_weight))
     scale[scale <= 1e-9 * (1 + np.abs(center))] = np.inf  # a constant says nothing
     own = 1 / scale
-    unit = np.sqrt(spread) or 1.0
+    unit = np.sqrt(spread)
 
     def design(rows):
         F, G = predictions[rows], (features[rows] - center) * own

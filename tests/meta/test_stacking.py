@@ -404,6 +404,12 @@ def test_a_stack_in_a_stack_and_in_a_selection(table):
     assert np.isfinite(selector.cv_results_["mean_test_score"]).all()
 
 
+def test_ratings_that_are_all_the_same_are_predicted(table):
+    X, _ = table
+    model = StackedRegressor(members(), random_state=0).fit(X, np.full(len(X), 2.0))
+    assert_allclose(model.predict(X), 2.0, rtol=1e-6)
+
+
 def test_the_table_cannot_be_one_pair():
     with pytest.raises(ValueError, match="n_samples=1"):
         StackedRegressor(members()).fit([[1, 2], [1, 2]], [3, 4])
