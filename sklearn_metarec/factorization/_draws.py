@@ -26,7 +26,8 @@ class Draws:
 
     def __init__(self, chain):
         self._chain = chain
-        self._sides = [_Side(block) for block in chain.blocks[:2]]
+        weights = chain.likelihood.weights
+        self._sides = [_Side(block, weights) for block in chain.blocks[:2]]
         self._draws = []
 
     def take(self, *, replace=False):
@@ -97,29 +98,33 @@ class Draws:
 
 
 class _Side:
-    """What is expected of a block's rows without data, and of one not in it."""
+    """What is expected of a block's rows without data, and of one not in it.
 
-    def __init__(self, block):
+    It is what a rating meets on average: of many items hardly anyone has an opinion,
+    and they are not like those that the next rating will be about.
+    """
+
+    def __init__(self, block, weights):
         self.idle = np.flatnonzero(~block.busy)
+        total = np.bincount(block.codes, weights=weights, minlength=block.n_rows)
+        self.shares = total / total.sum()
         rows = [sparse.csr_array(matrix) for matrix in block.features]
-        self.means = [matrix[block.busy].mean(axis=0) for matrix in rows]
+        self.usual = [self.shares @ matrix for matrix in rows]
         self.features = [matrix[self.idle] for matrix in rows]
         # An empty set of an item that nobody could have had yet, or a row that the
-        # side table does not have, says nothing: such rows count as mean ones.
-        self.unknown = [np.diff(part.indptr)[:, None] == 0 for part in self.features]
+        # side table does not have, says nothing: such rows count as usual ones.
+        self.known = [np.diff(part.indptr)[:, None] > 0 for part in self.features]
 
     def expected(self, chain, k):
         """Return (the vectors of the rows, that of the mean row)."""
-        own_mean, theta = chain.means[k][0], chain.parameters[k][1:]
         start, stop = chain.starts[k : k + 2]
-        vectors, mean = chain.vectors[start:stop].copy(), own_mean.copy()
-        vectors[self.idle] = own_mean
-        for average, matrix, unknown, group in zip(
-            self.means, self.features, self.unknown, theta, strict=True
+        vectors = chain.vectors[start:stop].copy()
+        mean = self.shares @ vectors
+        vectors[self.idle] = mean
+        for usual, matrix, known, theta in zip(
+            self.usual, self.features, self.known, chain.parameters[k][1:], strict=True
         ):
-            usual = average @ group
-            vectors[self.idle] += matrix @ group + unknown * usual
-            mean += usual
+            vectors[self.idle] += matrix @ theta - known * (usual @ theta)
         return vectors, mean
 
 

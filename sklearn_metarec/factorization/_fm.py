@@ -60,7 +60,8 @@ class FMRegressor(FeatureMixin, FactorMixin, BaseRatingRecommender):
     mean and no category.
 
     Users and items that only a side table has are predicted by their features; of
-    other unknown ones all is the mean.
+    what is not known of them, and of ids that are not known at all, a prediction takes
+    the mean over the ratings of the fit.
 
     Features of the same user do not interact with each other, as they would in a
     factorization machine without blocks: what came of it would be a constant of the
@@ -120,7 +121,7 @@ class FMRegressor(FeatureMixin, FactorMixin, BaseRatingRecommender):
     user_factors_ : ndarray of shape (n_users, n_draws * n_factors), dtype=float32
         The users' vectors v_u, draw after draw.
     item_factors_ : ndarray of shape (n_items, n_draws * n_factors), dtype=float32
-        The items' vectors v_i, less those of the mean item.
+        The items' vectors v_i, less their mean over the ratings.
     n_iter_ : int
         Steps done: `max_iter`, unless a callback stopped them.
     users_ : ndarray of shape (n_users,)

@@ -170,8 +170,8 @@ def _user_groups(model, codes, history):
         groups.append(normalized_sets(history.matrix))
     features = model._feature_rows("user")
     if features is not None:
-        there = np.diff(model.history_.indptr) > 0
-        mean = sparse.csr_array(features[there].mean(axis=0)[None])
+        counts = np.diff(model.history_.indptr)
+        mean = sparse.csr_array((counts / counts.sum() @ features)[None])
         rows = take_csr(features, codes)[0]
         unknown = np.diff(rows.indptr)[:, None] == 0
         groups.append(rows + sparse.csr_array(unknown.astype(np.float64)) @ mean)
