@@ -30,6 +30,7 @@ _NAMES = {
     "RecommenderPipeline": "pipeline",
     "SLIM": "linear_model",
     "SVDppRegressor": "factorization",
+    "StackedRegressor": "meta",
     "TwoStageRecommender": "boosting",
     "UserKNN": "neighbors",
     "UserKNNRegressor": "neighbors",

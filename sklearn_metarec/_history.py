@@ -27,11 +27,14 @@ class Rows:
         Users, items, time and context.
     y, sample_weight : ndarray of shape (n,), dtype=float64, or None
         None stands for ones.
+    kept : ndarray of shape (n,) or None
+        Which of the caller's rows these are; None for all.
     """
 
     table: Interactions
     y: np.ndarray | None = None
     sample_weight: np.ndarray | None = None
+    kept: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -124,8 +127,8 @@ class History:
 
     def merge(self, other):
         """Return the union of two histories with vocabularies of their own."""
-        users = _union(self.users, other.users)
-        items = _union(self.items, other.items)
+        users = union(self.users, other.users)
+        items = union(self.items, other.items)
         return self.recode(users, items).add(other.recode(users, items))
 
     def recode(self, users, items):
@@ -159,7 +162,8 @@ def _means(totals, weights):
     return make_csr(indptr, indices, totals.data / weights, totals.shape)
 
 
-def _union(first, second):
+def union(first, second):
+    """Return the vocabulary of the ids of two."""
     return encode_ids(np.concatenate([first.ids, second.ids]))[0]
 
 
@@ -176,6 +180,8 @@ class Profiles:
         Rows of these users for this call only, one row a user, in the model's items.
     context : Context, default=None
         What is known of the requests, for the models that read it.
+    ids : ndarray of shape (n,), default=None
+        The users' ids, where they were asked for by name.
 
     Attributes
     ----------
@@ -183,11 +189,12 @@ class Profiles:
         Users to whom rows were added: what was learned of them no longer holds.
     """
 
-    def __init__(self, history, codes, added=None, context=None):
+    def __init__(self, history, codes, added=None, context=None, ids=None):
         self.codes = codes
+        self.added = added
         self.context = context
+        self.ids = ids
         self._history = history
-        self._added = added
         self.changed = np.zeros(len(codes), dtype=bool)
         if added is not None:
             self.changed = np.diff(added.matrix.indptr) > 0
@@ -199,7 +206,7 @@ class Profiles:
     def history(self):
         """The users' pairs, one row each, those added for the call included."""
         stored = self._history.take(self.codes)
-        return stored if self._added is None else stored.add(self._added)
+        return stored if self.added is None else stored.add(self.added)
 
     @cached_property
     def matrix(self):

@@ -201,7 +201,7 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
                 "the target y is None: pass the ratings as y."
             )
         self._check_columns(X, reset=reset)
-        interactions = encode_interactions(X)
+        interactions, kept = encode_interactions(X), None
         if y is not None:
             check_consistent_length(X, y)
             y = self._check_target(y, rating)
@@ -211,10 +211,11 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
             )
             keep = sample_weight > 0
             if not keep.all():
-                interactions = interactions[keep]
-                sample_weight = sample_weight[keep]
-                y = None if y is None else y[keep]
-        return Rows(interactions.compact(), y, sample_weight)
+                kept = np.flatnonzero(keep)
+                interactions = interactions[kept]
+                sample_weight = sample_weight[kept]
+                y = None if y is None else y[kept]
+        return Rows(interactions.compact(), y, sample_weight, kept)
 
     def _make_history(self, rows, *, reset):
         """Return what is learned from; `reset` tells a fit from an update."""
@@ -356,7 +357,7 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
                 "user."
             )
         context = read_context(context) if self._reads_context else None
-        profiles = Profiles(self._history(), codes, added, context)
+        profiles = Profiles(self._history(), codes, added, context, asked.ids)
         self._warn_if_cold(profiles)
         filters = asked.filters(profiles, self._items, exclude_seen, items, exclude)
         scorer = self._complete_scorer(profiles)
@@ -511,8 +512,8 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
             The score and its parts.
         """
         check_is_fitted(self)
-        _, codes, added = self._asked([user], history)
-        profiles = Profiles(self._history(), codes, added)
+        asked, codes, added = self._asked([user], history)
+        profiles = Profiles(self._history(), codes, added, ids=asked.ids)
         col = int(self._items.lookup([item], "item")[0])
         scorer = self._complete_scorer(profiles)
         zero = np.zeros(1, dtype=np.int32)

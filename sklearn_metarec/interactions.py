@@ -128,13 +128,15 @@ def _restrict(vocabulary, codes):
     return vocabulary.restrict(np.flatnonzero(used)), mapping[codes]
 
 
-def encode_interactions(X):
+def encode_interactions(X, *, warn=True):
     """Encode a table.
 
     Parameters
     ----------
     X : array-like or dataframe of shape (n, >= 2), or Interactions
         See :func:`read_table`.
+    warn : bool, default=True
+        Whether to warn when the columns of a dataframe were taken by position.
 
     Returns
     -------
@@ -143,7 +145,7 @@ def encode_interactions(X):
     """
     if isinstance(X, Interactions):
         return X
-    table = read_table(X)
+    table = read_table(X, warn=warn)
     users, rows = encode_ids(table.user, "user_id")
     items, cols = encode_ids(table.item, "item_id")
     time = None if table.time is None else time_values(table.time)

@@ -28,6 +28,8 @@ from sklearn_metarec import (
     EASE,
     BiasRegressor,
     ItemKNN,
+    ItemKNNRegressor,
+    MFRegressor,
     PopularityRecommender,
     RecommenderPipeline,
     make_recommender_pipeline,
@@ -123,6 +125,15 @@ SETTINGS = {
         },
     ],
     "WARP": [{"n_factors": 4}, {"n_factors": 3, "weighting": "log", "max_iter": 20}],
+    "StackedRegressor": [
+        {"estimators": [("bias", BiasRegressor()), ("knn", ItemKNNRegressor())]},
+        {
+            "estimators": [("bias", BiasRegressor()), ("mf", MFRegressor(2))],
+            "meta_features": ["user_count"],
+            "cv": 3,
+            "regularization": 5.0,
+        },
+    ],
     "UserKNN": [{}, {"n_neighbors": 3, "similarity": "jaccard"}],
 }
 

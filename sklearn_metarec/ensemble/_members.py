@@ -147,9 +147,7 @@ class EnsembleRecommender(BaseComposition, BaseRecommender):
 
     def _member_profiles(self, profiles):
         """Return the users of a call as each member knows them."""
-        return [
-            profiles.as_known_to(member._history()) for member in self.estimators_
-        ]
+        return [profiles.as_known_to(member._history()) for member in self.estimators_]
 
     def _make_scorer(self, profiles):
         scorers = []

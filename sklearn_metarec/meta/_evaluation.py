@@ -104,29 +104,29 @@ class Data:
         same order, so that the models are the same and nothing is encoded twice.
     y, sample_weight : ndarray of shape (n,) or None
         Targets and weights.
+    complete : bool, default=False
+        Whether the coded form has the caller's ids and the other columns too, so that
+        all recommenders can be given it.
     """
 
     X: Any
     coded: Interactions
     y: np.ndarray | None
     sample_weight: np.ndarray | None
+    complete: bool = False
 
     def form_for(self, estimator):
         """Return the form of the table that an estimator can be given."""
-        plain = (
-            isinstance(estimator, BaseRecommender)
-            and not estimator._reads_context
-            and not _has_side_tables(estimator)
+        if not isinstance(estimator, BaseRecommender):
+            return self.X
+        if self.complete:
+            return self.coded
+        # Its own side tables, and those of what it is made of.
+        by_id = any(
+            name.rsplit("__", 1)[-1] in SIDE_TABLES and value is not None
+            for name, value in estimator.get_params().items()
         )
-        return self.coded if plain else self.X
-
-
-def _has_side_tables(estimator):
-    """Tell whether an estimator, or a member of it, has features of its own ids."""
-    return any(
-        value is not None and name.rsplit("__", 1)[-1] in SIDE_TABLES
-        for name, value in estimator.get_params().items()
-    )
+        return self.X if by_id or estimator._reads_context else self.coded
 
 
 @dataclass(frozen=True)
@@ -225,11 +225,11 @@ def evaluate(estimator, table, y, sample_weight, train, test, measure, limit, le
             # What a candidate has to say of a sample concerns nobody; its errors do.
             warnings.simplefilter("ignore")
             fit_weighted(
-                model, _rows(table, train), _take(y, train), _take(sample_weight, train)
+                model, rows_of(table, train), take(y, train), take(sample_weight, train)
             )
             fitted = time.perf_counter()
             values, weights = measure.values(
-                model, _rows(table, test), _take(y, test), _take(sample_weight, test)
+                model, rows_of(table, test), take(y, test), take(sample_weight, test)
             )
             score = measure.mean(values, weights)
             kept = measure.shortlist(model, table)
@@ -272,20 +272,32 @@ def fit_weighted(model, X, y, sample_weight):
     return model.fit(X, y, **options)
 
 
+def seeded(estimator, seed):
+    """Give a seed to each `random_state` that has none, so that a fit repeats."""
+    unset = [
+        name
+        for name, value in estimator.get_params().items()
+        if value is None and name.rsplit("__", 1)[-1] == "random_state"
+    ]
+    return estimator.set_params(**dict.fromkeys(unset, seed))
+
+
 def _warm_up(model, table, y, train):
     """Have the model's kernels compiled: its times should not be the compiler's."""
     few = train[:_WARM_UP_ROWS]
     with suppress(Exception), warnings.catch_warnings():
         # The fit that follows will say better what is wrong.
         warnings.simplefilter("ignore")
-        clone(model).fit(table[few], _take(y, few)).recommend(k=1)
+        clone(model).fit(table[few], take(y, few)).recommend(k=1)
 
 
-def _take(values, rows):
+def take(values, rows):
+    """Return some of the values, or None of None."""
     return None if values is None else values[rows]
 
 
-def _rows(table, rows):
+def rows_of(table, rows):
+    """Return some rows of a table in either form."""
     if isinstance(table, Interactions):
         return table[rows]
     return _safe_indexing(table, rows)

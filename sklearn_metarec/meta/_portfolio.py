@@ -8,7 +8,7 @@ from sklearn_metarec.dummy import PopularityRecommender
 from sklearn_metarec.factorization import FMRegressor, MFRegressor, SVDppRegressor
 from sklearn_metarec.linear_model import BiasRegressor
 from sklearn_metarec.meta._knowledge import experiences, portfolio, portfolio_for
-from sklearn_metarec.neighbors import ItemKNNRegressor
+from sklearn_metarec.neighbors import ItemKNNRegressor, UserKNNRegressor
 
 # How many configurations are tried, each of another model: on sets that the portfolio
 # was not learned from, further ones gain next to nothing
@@ -60,6 +60,17 @@ def _name(model):
     """Return a short name of a model: "item_knn" of an `ItemKNN`."""
     name = re.sub("(Recommender|Regressor)$", "", type(model).__name__)
     return re.sub("(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
+
+def default_members():
+    """Return the members of a stack as (name, estimator): models of different kinds."""
+    return [
+        ("fm", FMRegressor()),
+        ("svdpp", SVDppRegressor()),
+        ("mf", MFRegressor()),
+        ("item_knn", ItemKNNRegressor()),
+        ("user_knn", UserKNNRegressor()),
+    ]
 
 
 def expand(candidates):

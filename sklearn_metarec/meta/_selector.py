@@ -21,7 +21,13 @@ from sklearn_metarec.interactions import (
 from sklearn_metarec.meta import _race
 from sklearn_metarec.meta._budget import Clock, parse_budget
 from sklearn_metarec.meta._chosen import ChosenRecommender
-from sklearn_metarec.meta._evaluation import Data, Measure, fit_weighted
+from sklearn_metarec.meta._evaluation import (
+    Data,
+    Measure,
+    fit_weighted,
+    seeded,
+    take,
+)
 from sklearn_metarec.meta._knowledge import Configuration, experiences
 from sklearn_metarec.meta._meta_features import meta_features
 from sklearn_metarec.meta._portfolio import default_candidates, expand, spaces
@@ -288,7 +294,7 @@ class MetaSelector(ChosenRecommender, MetaEstimatorMixin, BaseEstimator):
         records = []
         for place, (name, estimator, params) in enumerate(configurations):
             model = clone(estimator).set_params(**params)
-            model = _seeded(model, seed)
+            model = seeded(model, seed)
             space = laws[name] if self.n_tuned else {}
             records.append(Record(name, model, params, place, space=space))
         return records
@@ -343,11 +349,11 @@ class MetaSelector(ChosenRecommender, MetaEstimatorMixin, BaseEstimator):
         elif splitter is None:
             splitter = PerUserShuffleSplit(test_size=_TEST_SIZE, random_state=seed)
         elif isinstance(splitter, Integral):
-            splitter = WarmKFold(splitter, random_state=seed)
+            splitter = WarmKFold(splitter, shuffle=True, random_state=seed)
         if not hasattr(splitter, "split"):
             return [(np.asarray(a), np.asarray(b)) for a, b in splitter]
         try:
-            parts = list(splitter.split(table, _take(data.y, present)))
+            parts = list(splitter.split(table, take(data.y, present)))
         except ValueError as error:
             if self.cv is not None:
                 raise
@@ -467,17 +473,3 @@ def _check_candidates(candidates, task):
             )
     if not candidates:
         raise ValueError("candidates is empty: pass at least one, or None.")
-
-
-def _seeded(estimator, seed):
-    """Give a seed to each `random_state` that has none, so that a selection repeats."""
-    unset = [
-        name
-        for name, value in estimator.get_params().items()
-        if value is None and name.rsplit("__", 1)[-1] == "random_state"
-    ]
-    return estimator.set_params(**dict.fromkeys(unset, seed))
-
-
-def _take(values, rows):
-    return None if values is None else values[rows]

@@ -10,6 +10,9 @@ from typing import Any
 
 from sklearn.base import _fit_context as fit_context
 from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.ensemble._base import (
+    _BaseHeterogeneousEnsemble as BaseHeterogeneousEnsemble,
+)
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import _name_estimators as name_estimators
 from sklearn.utils import check_array, check_random_state
@@ -39,6 +42,7 @@ from sklearn.utils.validation import _num_samples as num_samples
 
 __all__ = [
     "BaseComposition",
+    "BaseHeterogeneousEnsemble",
     "BaseSearchCV",
     "CallbackSupportMixin",
     "HasMethods",
