@@ -20,6 +20,7 @@ _NAMES = {
     "ItemKNNRegressor": "neighbors",
     "MFRegressor": "factorization",
     "MetaSelector": "meta",
+    "MultVAE": "neural",
     "PopularityRecommender": "dummy",
     "PureSVD": "factorization",
     "RP3beta": "neighbors",

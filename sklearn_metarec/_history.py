@@ -153,6 +153,12 @@ def _union(first, second):
     return encode_ids(np.concatenate([first.ids, second.ids]))[0]
 
 
+def carry_over(old, new, known, start):
+    """Write what is known of the ids of one vocabulary over the starts of another."""
+    start[new.lookup(old.ids)] = known
+    return start
+
+
 class Profiles:
     """The users of one call: who they are, and what is known of them.
 

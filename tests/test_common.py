@@ -68,6 +68,18 @@ SETTINGS = {
         },
         {"candidates": [("bias", BiasRegressor(), {})], "task": "rating", "budget": 2},
     ],
+    "MultVAE": [
+        {"embedding_dim": 4, "hidden_dim": 8, "batch_size": 8, "epochs": 10},
+        {
+            "embedding_dim": 3,
+            "hidden_dim": 6,
+            "variational": False,
+            "epochs": 10,
+            "weighting": "log",
+            "early_stopping": True,
+            "validation_fraction": 0.3,
+        },
+    ],
     "PopularityRecommender": [{}, {"weighted": True}],
     "PureSVD": [{"n_factors": 4}, {"n_factors": 3, "weighting": "bm25"}],
     "RecommenderPipeline": [

@@ -4,13 +4,14 @@ from numbers import Integral
 
 import numpy as np
 
+from sklearn_metarec._history import carry_over
 from sklearn_metarec._iterating import epochs
 from sklearn_metarec._scoring import FactorScorer
 from sklearn_metarec.base import BaseRatingRecommender
 from sklearn_metarec.factorization._draws import Draws, fold_in
 from sklearn_metarec.factorization._gibbs import Block, Chain, Gaussian
 from sklearn_metarec.factorization._probit import LevelScorer, OrderedProbit
-from sklearn_metarec.factorization._vectors import FactorMixin, carry_over
+from sklearn_metarec.factorization._vectors import FactorMixin
 from sklearn_metarec.interactions import compressed_parts, make_csr, transpose_csr
 from sklearn_metarec.utils._parallel import single_threaded_blas
 from sklearn_metarec.utils._sklearn import Interval, StrOptions, check_random_state
