@@ -106,6 +106,14 @@ class History:
         weights = None if self.weights is None else self.weights[source]
         return History(None, self.items, matrix, weights)
 
+    def subset(self, keep):
+        """Return the pairs of a mask, in the same codes."""
+        indptr, indices, data = compressed_parts(self.matrix)
+        kept = np.concatenate(([0], np.cumsum(keep)))[indptr]
+        matrix = make_csr(kept, indices[keep], data[keep], self.matrix.shape)
+        weights = None if self.weights is None else self.weights[keep]
+        return History(self.users, self.items, matrix, weights)
+
     def add(self, other):
         """Return the union of two histories over the same users and items."""
         parts = [self.matrix.tocoo(), other.matrix.tocoo()]

@@ -4,7 +4,6 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from sklearn_metarec._history import carry_over
 from sklearn_metarec._scoring import FactorScorer, cosine_scorer
 from sklearn_metarec._weighting import WEIGHTINGS, Weighting
 from sklearn_metarec.base import BaseRecommender
@@ -15,12 +14,10 @@ from sklearn_metarec.neural._training import (
     glorot,
     zeros,
 )
-from sklearn_metarec.utils._sklearn import Interval, StrOptions, check_random_state
+from sklearn_metarec.utils._sklearn import Interval, StrOptions
 
 # The part of the epochs in which the weight of the prior grows to `beta`.
 _ANNEALING = 0.5
-# The parameters that have one row an item.
-_OF_ITEMS = ("into_hidden", "items", "item_biases")
 
 
 class MultVAE(NeuralMixin, BaseRecommender):
@@ -117,6 +114,7 @@ class MultVAE(NeuralMixin, BaseRecommender):
     [['milk']]
     """
 
+    _of_items = ("into_hidden", "items", "item_biases")
     _parameter_constraints = {
         "embedding_dim": [Interval(Integral, 1, None, closed="left")],
         "hidden_dim": [Interval(Integral, 1, None, closed="left")],
@@ -149,16 +147,6 @@ class MultVAE(NeuralMixin, BaseRecommender):
         self.n_iter_no_change = n_iter_no_change
         self.random_state = random_state
         self.n_jobs = n_jobs
-
-    def _update(self, history, old, new):
-        seed = check_random_state(self.random_state).randint(2**31)
-        start = self._start(history, np.random.default_rng(seed))
-        for name, known in self.weights_.items():
-            if name in _OF_ITEMS:
-                carry_over(old.items, history.items, known, start[name])
-            else:
-                start[name] = known
-        self._learn(history, start, self._update_epochs(), seed)
 
     def _start(self, history, rng):
         n_items, hidden, z = len(history.items), self.hidden_dim, self.embedding_dim

@@ -3,12 +3,13 @@
 from numbers import Integral, Real
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import is_regressor
 
-from sklearn_metarec._history import History, Profiles
+from sklearn_metarec._history import Profiles, carry_over
 from sklearn_metarec._iterating import epochs
 from sklearn_metarec._scoring import Filters, rank
-from sklearn_metarec.interactions import compressed_parts, make_csr
+from sklearn_metarec.interactions import compressed_parts
 from sklearn_metarec.neural._tensorflow import load
 from sklearn_metarec.utils._sklearn import (
     CallbackSupportMixin,
@@ -39,8 +40,9 @@ class NeuralMixin(CallbackSupportMixin):
     A subclass supplies
 
     - `_start(history, rng)`: a dict of float32 arrays, the parameters to start from;
-    - `_problem(history)`: the name of a module of `_tf` that has a `loss`, its data (a
-      tuple of arrays), and the number of rows that batches are made of;
+    - `_problem(history)`: the module and name of a loss of `_tf` ("module" or
+      "module.name"), its data (a tuple of arrays), and the number of rows that batches
+      are made of;
     - `_settings(share)`: the numbers that the loss reads, when that share of the epochs
       is done;
     - `_fitted(weights)`: attributes for scoring, from the parameters; by default these
@@ -48,6 +50,9 @@ class NeuralMixin(CallbackSupportMixin):
     """
 
     weights_: dict
+    # The parameters that have one row a user, or an item.
+    _of_users: tuple[str, ...] = ()
+    _of_items: tuple[str, ...] = ()
     # An update starts from what was learned so far, which a fit does not have.
     _partial_fit_exact = False
 
@@ -56,14 +61,27 @@ class NeuralMixin(CallbackSupportMixin):
         start = self._start(history, np.random.default_rng(seed))
         self._learn(history, start, self.epochs, seed)
 
+    def _update(self, history, old, new):
+        seed = check_random_state(self.random_state).randint(2**31)
+        start = self._start(history, np.random.default_rng(seed))
+        for name, known in self.weights_.items():
+            if name in self._of_users:
+                carry_over(old.users, history.users, known, start[name])
+            elif name in self._of_items:
+                carry_over(old.items, history.items, known, start[name])
+            else:
+                start[name] = known
+        self._learn(history, start, -(-self.epochs // _UPDATE_DIVISOR), seed)
+
     def _learn(self, history, start, n_epochs, seed):
         """Improve the parameters `start` for some epochs, and keep what they become."""
         rng = np.random.default_rng((seed, 1))  # not the stream of the parameters
         watch = _Validation(self, history, rng) if self.early_stopping else None
         training = history if watch is None else watch.training
-        module, data, n_rows = self._problem(training)
+        which, data, n_rows = self._problem(training)
+        module, _, name = which.partition(".")
         trainer = load("training", self.n_jobs).Trainer(
-            load(module).loss, tuple(start.values()), data
+            getattr(load(module), name or "loss"), tuple(start.values()), data
         )
 
         def fitted():
@@ -75,7 +93,7 @@ class NeuralMixin(CallbackSupportMixin):
         for epoch in epochs(self, n_epochs, history, fitted, enough):
             share = (epoch - 1) / n_epochs
             trainer.run(
-                rng.permutation(n_rows), self.batch_size,
+                self._order(n_rows, rng), self.batch_size,
                 self.learning_rate * (1 - share), self._settings(share),
                 rng.integers(2**30, size=2),
             )  # fmt: skip
@@ -84,8 +102,9 @@ class NeuralMixin(CallbackSupportMixin):
     def _fitted(self, weights):
         return {"weights_": weights}
 
-    def _update_epochs(self):
-        return -(-self.epochs // _UPDATE_DIVISOR)
+    def _order(self, n_rows, rng):
+        """Return the rows in the order in which an epoch visits them."""
+        return rng.permutation(n_rows)
 
 
 class _Validation:
@@ -101,9 +120,11 @@ class _Validation:
 
     def __init__(self, model, history, rng):
         self._model = model
+        if not is_regressor(model):  # what is not liked is no pair to find again
+            history = history.subset(history.matrix.data > 0)
         held = _hold_out(history.matrix, model.validation_fraction, rng)
-        self.training = _subset(history, ~held)
-        test = _subset(history, held)
+        self.training = history.subset(~held)
+        test = history.subset(held)
         self._codes = np.flatnonzero(np.diff(test.matrix.indptr)).astype(np.int32)
         self._test = test.take(self._codes)
         self._best_score = -np.inf
@@ -151,15 +172,6 @@ def _hold_out(matrix, fraction, rng):
     return held
 
 
-def _subset(history, keep):
-    """Return some pairs of a history, in the same codes."""
-    indptr, indices, data = compressed_parts(history.matrix)
-    kept = np.concatenate(([0], np.cumsum(keep)))[indptr]
-    matrix = make_csr(kept, indices[keep], data[keep], history.matrix.shape)
-    weights = None if history.weights is None else history.weights[keep]
-    return History(history.users, history.items, matrix, weights)
-
-
 def _mean_ndcg(lists, rows, cols, n_items):
     """Return the mean nDCG of lists, given the pairs that are relevant."""
     n_users, k = lists.shape
@@ -177,6 +189,20 @@ def csr_arrays(matrix):
         matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32),
         matrix.data.astype(np.float32),
     )  # fmt: skip
+
+
+def feature_arrays(model, side):
+    """Return (the encoded features as `csr_arrays`, how many there are), or nothing."""
+    rows = model._feature_rows(side)
+    if rows is None:
+        n_ids = len(model._items if side == "item" else model._users)
+        rows = sparse.csr_array((n_ids, 0), dtype=np.float32)
+    return csr_arrays(rows), rows.shape[1]
+
+
+def normal(rng, *shape, std=0.1):
+    """Return random numbers of single precision around 0."""
+    return rng.normal(0.0, std, shape).astype(np.float32)
 
 
 def glorot(rng, n_in, n_out):

@@ -120,9 +120,9 @@ print(json.dumps([[m.predict(X).tolist(), m.recommend([1, 2], 3)[0].tolist(),
 
 def test_seeds_are_local():
     X = table()
-    state = np.random.get_state()[1].copy()
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
     first = MultVAE(epochs=2, **SMALL).fit(X).predict(X)
-    assert_array_equal(state, np.random.get_state()[1])
+    assert_array_equal(state, np.random.get_state()[1])  # noqa: NPY002
     tf = pytest.importorskip("tensorflow")
     tf.random.set_seed(1)
     tf.random.normal((3,))

@@ -22,7 +22,7 @@ def loss(params, data, batch, settings, seed):
     )
     hidden = tf.tanh(sums + b_in)
     mean, log_var = hidden @ to_mean + b_mean, hidden @ to_log_var + b_log_var
-    drawn = tf.random.stateless_normal(tf.shape(mean), seed + [1, 0])
+    drawn = tf.random.stateless_normal(tf.shape(mean), seed[::-1])
     latent = mean + noise * tf.exp(0.5 * log_var) * drawn
     hidden = tf.tanh(latent @ out_of + b_out)
     logits = tf.matmul(hidden, items, transpose_b=True) + b

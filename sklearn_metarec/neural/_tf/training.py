@@ -1,7 +1,7 @@
 """Epochs of stochastic gradient descent that are traced once a process.
 
-A fit passes all it has as arguments: parameters, the optimizer's moments, data, settings.
-The shapes are open and nothing is a closure, so the graph of a loss serves every fit
+A fit passes all it has as arguments: parameters, moments, data and settings. The
+settings. The shapes are open and nothing is a closure, so the graph of a loss serves every fit
 of the process, whatever its sizes. A whole epoch is one call.
 """
 
@@ -70,7 +70,7 @@ def compiled_epoch(loss, param_kinds, data_kinds):
             with tf.GradientTape() as tape:
                 tape.watch(params)
                 # Each step has random numbers of its own.
-                value = loss(params, data, batch, settings, seed + [0, number])
+                value = loss(params, data, batch, settings, shifted(seed, number))
             gradients = tape.gradient(
                 value, params, unconnected_gradients=tf.UnconnectedGradients.ZERO
             )
@@ -100,6 +100,11 @@ def adam(state, gradients, learning_rate):
         param -= rate * mean / (tf.sqrt(square) + _EPSILON)
         updated.append((param, mean, square))
     return step, *zip(*updated, strict=True)
+
+
+def shifted(seed, by):
+    """Return another seed for stateless random numbers."""
+    return seed + tf.stack([0, by])
 
 
 def dropout(values, rate, seed):
