@@ -62,13 +62,13 @@ class TwoTower(FeatureMixin, NeuralMixin, BaseRecommender):
         The share of a user's items that is left out in a step.
     id_dropout : float, default=0.5
         The share of users, and of items, whose own vector is left out in a step.
-    regularization : float, default=1e-05
+    regularization : float, default=0.0001
         The penalty of the squares of all vectors.
     learning_rate : float, default=0.005
         Of Adam, in the first epoch; it falls in proportion to the epochs left.
     batch_size : int, default=64
         Users a step.
-    epochs : int, default=60
+    epochs : int, default=30
         How often all users are visited.
     early_stopping : bool, default=False
         Whether to hold out a fifth of the pairs of some users, and to keep the weights
@@ -146,7 +146,7 @@ class TwoTower(FeatureMixin, NeuralMixin, BaseRecommender):
     def __init__(
         self, embedding_dim=64, *, hidden_dim=64, item_features=None,
         user_features=None, feature_encoder=None, dropout=0.5, id_dropout=0.5,
-        regularization=1e-5, learning_rate=0.005, batch_size=64, epochs=60,
+        regularization=1e-4, learning_rate=0.005, batch_size=64, epochs=30,
         early_stopping=False, validation_fraction=0.1, n_iter_no_change=5,
         random_state=None, n_jobs=None,
     ):  # fmt: skip

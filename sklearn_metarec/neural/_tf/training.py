@@ -1,8 +1,8 @@
 """Epochs of stochastic gradient descent that are traced once a process.
 
-A fit passes all it has as arguments: parameters, moments, data and settings. The
-settings. The shapes are open and nothing is a closure, so the graph of a loss serves every fit
-of the process, whatever its sizes. A whole epoch is one call.
+A fit passes all it has as arguments: parameters, moments, data and settings. Shapes are
+open and nothing is a closure, so the graph of a loss serves every fit of the process,
+whatever its sizes. A whole epoch is one call.
 """
 
 from functools import cache
