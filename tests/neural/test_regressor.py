@@ -11,7 +11,7 @@ from sklearn.model_selection import train_test_split
 from sklearn_metarec import BiasRegressor, NeuralRegressor
 from sklearn_metarec.neural._tensorflow import load
 
-SMALL = {"embedding_dim": 4, "hidden_dim": 3, "random_state": 0}
+SMALL = {"embedding_dim": 4, "hidden_dim": 3, "batch_size": 32, "random_state": 0}
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_it_learns_what_biases_cannot(table):
     X, y = table
     train, test = train_test_split(np.arange(len(y)), random_state=0)
     model = NeuralRegressor(
-        8, hidden_dim=8, regularization=0.3, epochs=150, random_state=0
+        8, hidden_dim=8, regularization=0.3, epochs=60, batch_size=32, random_state=0
     ).fit(X[train], y[train])
     plain = BiasRegressor().fit(X[train], y[train])
     errors = [
@@ -78,7 +78,9 @@ def test_it_learns_what_biases_cannot(table):
 
 def test_absolute_penalties_leave_little_of_theta(table):
     plain, penalized = (
-        NeuralRegressor(l1_regularization=l1, epochs=30, **SMALL).fit(*table)
+        NeuralRegressor(
+            regularization=0.1, l1_regularization=l1, epochs=30, **SMALL
+        ).fit(*table)
         for l1 in (0.0, 100.0)
     )
     sizes = [np.abs(m.weights_["theta"]).mean() for m in (plain, penalized)]
@@ -92,10 +94,10 @@ def test_a_new_item_is_told_by_its_features():
     y = 3 + np.where(X[:, 0] % 2 == kind[X[:, 1]], 1.0, -1.0)
     items = pd.DataFrame({"item_id": np.arange(30), "kind": kind.astype(str)})
     model = NeuralRegressor(
-        item_features=items, regularization=0.1, epochs=150, **SMALL
+        item_features=items, regularization=0.1, epochs=60, **SMALL
     ).fit(X, y)
     found = model.predict([[0, 28], [0, 29], [1, 28], [1, 29]])
-    assert_allclose(found, [4, 2, 2, 4], atol=0.5)
+    assert_allclose(found, [4, 2, 2, 4], atol=0.8)
 
 
 def test_reasons_add_up(table):

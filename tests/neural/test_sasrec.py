@@ -10,7 +10,10 @@ from sklearn_metarec import SASRec
 from sklearn_metarec.neural._sequences import OrderedHistory
 from sklearn_metarec.neural._tensorflow import load
 
-SMALL = {"embedding_dim": 8, "max_length": 6, "random_state": 0}
+SMALL = {
+    "embedding_dim": 8, "max_length": 6, "batch_size": 8, "dropout": 0.1,
+    "random_state": 0,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +32,7 @@ def rows():
 @pytest.fixture(scope="module", params=[1, 2])
 def model(request, rows):
     """With one head, and with two."""
-    return SASRec(n_heads=request.param, epochs=60, learning_rate=0.01, **SMALL).fit(
+    return SASRec(n_heads=request.param, epochs=40, learning_rate=0.01, **SMALL).fit(
         rows
     )
 
@@ -129,6 +132,6 @@ def test_heads_divide_the_width(rows):
 
 
 def test_all_items_in_the_loss(rows):
-    model = SASRec(n_negatives=None, epochs=60, learning_rate=0.01, **SMALL).fit(rows)
+    model = SASRec(n_negatives=None, epochs=40, learning_rate=0.01, **SMALL).fit(rows)
     items, _ = model.recommend(["new"], k=1, history=[["new", 4], ["new", 5]])
     assert items.tolist() == [[6]]
