@@ -109,6 +109,14 @@ class History:
         weights = None if self.weights is None else self.weights[source]
         return History(None, self.items, matrix, weights)
 
+    def subset(self, keep):
+        """Return the pairs of a mask, in the same codes."""
+        indptr, indices, data = compressed_parts(self.matrix)
+        kept = np.concatenate(([0], np.cumsum(keep)))[indptr]
+        matrix = make_csr(kept, indices[keep], data[keep], self.matrix.shape)
+        weights = None if self.weights is None else self.weights[keep]
+        return History(self.users, self.items, matrix, weights)
+
     def add(self, other):
         """Return the union of two histories over the same users and items."""
         parts = [self.matrix.tocoo(), other.matrix.tocoo()]
@@ -165,6 +173,12 @@ def _means(totals, weights):
 def union(first, second):
     """Return the vocabulary of the ids of two."""
     return encode_ids(np.concatenate([first.ids, second.ids]))[0]
+
+
+def carry_over(old, new, known, start):
+    """Write what is known of the ids of one vocabulary over the starts of another."""
+    start[new.lookup(old.ids)] = known
+    return start
 
 
 class Profiles:

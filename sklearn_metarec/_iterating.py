@@ -5,7 +5,7 @@ import numpy as np
 from sklearn_metarec.interactions import Interactions
 
 
-def epochs(estimator, n_epochs, history, fitted):
+def epochs(estimator, n_epochs, history, fitted, enough=None):
     """Count the epochs of a fit, from 1, until all are done or a callback stops it.
 
     Parameters
@@ -21,6 +21,8 @@ def epochs(estimator, n_epochs, history, fitted):
         Returns a dict of the attributes with which the estimator could predict now.
         It is called for the callbacks that ask for a fitted estimator only, and what
         it returns must not change afterwards.
+    enough : callable, default=None
+        Called after each epoch; the fit ends where it returns true.
 
     Yields
     ------
@@ -39,7 +41,8 @@ def epochs(estimator, n_epochs, history, fitted):
         task = fit.subcontext(task_name="epoch")
         task.call_on_fit_task_begin(**seen)
         yield estimator.n_iter_
-        if task.call_on_fit_task_end(**seen, reconstruction_attributes=fitted):
+        stop = task.call_on_fit_task_end(**seen, reconstruction_attributes=fitted)
+        if stop or (enough is not None and enough()):
             break
     fit.call_on_fit_task_end(**seen, reconstruction_attributes=fitted)
 

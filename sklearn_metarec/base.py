@@ -219,6 +219,10 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
 
     def _make_history(self, rows, *, reset):
         """Return what is learned from; `reset` tells a fit from an update."""
+        return self._collect(rows)
+
+    def _collect(self, rows):
+        """Return the pairs of rows: of a fit, an update or a call's `history`."""
         return History.from_rows(rows, rating=isinstance(self, RegressorMixin))
 
     def _check_target(self, y, rating):
@@ -435,8 +439,11 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
             )
         known = (rows >= 0) & (cols >= 0)
         target = None if target is None else target[known]
-        rows = Interactions(asked.vocabulary, self._items, rows[known], cols[known])
-        added = History.from_rows(Rows(rows, target), rating=rating)
+        time = None if table.time is None else time_values(table.time)[known]
+        rows = Interactions(
+            asked.vocabulary, self._items, rows[known], cols[known], time
+        )
+        added = self._collect(Rows(rows, target))
         # A user may be asked for twice: one row of profile for each time.
         return added.take(asked.codes)
 

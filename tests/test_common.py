@@ -100,12 +100,36 @@ SETTINGS = {
         },
         {"candidates": [("bias", BiasRegressor(), {})], "task": "rating", "budget": 2},
     ],
+    "MultVAE": [
+        {"embedding_dim": 4, "hidden_dim": 8, "batch_size": 8, "epochs": 20},
+        {
+            "embedding_dim": 3,
+            "hidden_dim": 6,
+            "variational": False,
+            "epochs": 10,
+            "weighting": "log",
+            "early_stopping": True,
+            "validation_fraction": 0.3,
+        },
+    ],
+    "NeuralRegressor": [
+        {"embedding_dim": 4, "hidden_dim": 4, "epochs": 5, "batch_size": 64},
+        {
+            "embedding_dim": 3,
+            "hidden_dim": 3,
+            "epochs": 6,
+            "dropout": 0.2,
+            "l1_regularization": 0.5,
+            "early_stopping": True,
+        },
+    ],
     "PopularityRecommender": [{}, {"weighted": True}],
     "PureSVD": [{"n_factors": 4}, {"n_factors": 3, "weighting": "bm25"}],
     "RecommenderPipeline": [
         {"steps": [("ids", IdEncoder()), ("ease", EASE())]},
         {"steps": [("bias", BiasRegressor())]},
     ],
+    "SASRec": [{"embedding_dim": 4, "max_length": 6, "batch_size": 8, "epochs": 10}],
     "SLIM": [
         {},
         {"regularization": 5.0, "l1_regularization": 0.1, "weighting": "bm25"},
@@ -124,6 +148,7 @@ SETTINGS = {
             "n_folds": 2,
         },
     ],
+    "TwoTower": [{"embedding_dim": 4, "hidden_dim": 4, "epochs": 20, "batch_size": 8}],
     "WARP": [{"n_factors": 4}, {"n_factors": 3, "weighting": "log", "max_iter": 20}],
     "StackedRegressor": [
         {"estimators": [("bias", BiasRegressor()), ("knn", ItemKNNRegressor())]},

@@ -4,12 +4,13 @@ from numbers import Integral, Real
 
 import numpy as np
 
+from sklearn_metarec._history import carry_over
 from sklearn_metarec._iterating import epochs
 from sklearn_metarec._kernels import pairwise
 from sklearn_metarec._scoring import FactorScorer
 from sklearn_metarec._weighting import WEIGHTINGS, Weighting
 from sklearn_metarec.base import BaseRecommender
-from sklearn_metarec.factorization._vectors import FactorMixin, carry_over
+from sklearn_metarec.factorization._vectors import FactorMixin
 from sklearn_metarec.interactions import compressed_parts
 from sklearn_metarec.utils._parallel import map_ranges
 from sklearn_metarec.utils._sklearn import Interval, StrOptions, check_random_state

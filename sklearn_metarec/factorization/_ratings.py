@@ -6,10 +6,11 @@ from numbers import Integral, Real
 
 import numpy as np
 
+from sklearn_metarec._history import carry_over
 from sklearn_metarec._iterating import epochs
 from sklearn_metarec._kernels import als, csr
 from sklearn_metarec._scoring import FactorScorer
-from sklearn_metarec.factorization._vectors import FactorMixin, carry_over
+from sklearn_metarec.factorization._vectors import FactorMixin
 from sklearn_metarec.interactions import compressed_parts, make_csr, transpose_csr
 from sklearn_metarec.utils._parallel import map_ranges
 from sklearn_metarec.utils._sklearn import Interval

@@ -4,10 +4,10 @@ from numbers import Real
 
 import numpy as np
 
+from sklearn_metarec._history import carry_over
 from sklearn_metarec._kernels import implicit
 from sklearn_metarec.base import BaseRatingRecommender
 from sklearn_metarec.factorization._ratings import CONSTRAINTS, RatingFactorMixin
-from sklearn_metarec.factorization._vectors import carry_over
 from sklearn_metarec.utils._parallel import map_ranges
 from sklearn_metarec.utils._sklearn import Interval
 

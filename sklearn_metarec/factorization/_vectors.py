@@ -37,9 +37,3 @@ class FactorMixin(CallbackSupportMixin, CosineMixin):
         n_users, n_items = history.matrix.shape
         users = rng.normal(0.0, size, (n_users, self.n_factors))
         return users, rng.normal(0.0, size, (n_items, self.n_factors))
-
-
-def carry_over(old, new, known, start):
-    """Write what is known of the ids of one vocabulary over the starts of another."""
-    start[new.lookup(old.ids)] = known
-    return start
