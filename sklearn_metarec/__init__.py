@@ -19,6 +19,7 @@ _NAMES = {
     "ItemKNN": "neighbors",
     "ItemKNNRegressor": "neighbors",
     "MFRegressor": "factorization",
+    "MetaRidgeRegressor": "meta",
     "MetaSelector": "meta",
     "PopularityRecommender": "dummy",
     "PureSVD": "factorization",

@@ -1,5 +1,6 @@
-"""Choosing, and combining, recommenders."""
+"""Choosing and combining recommenders, and learning what new users have in common."""
 
+from sklearn_metarec.meta._meta_ridge import MetaRidgeRegressor
 from sklearn_metarec.meta._selector import MetaSelector
 
-__all__ = ["MetaSelector"]
+__all__ = ["MetaRidgeRegressor", "MetaSelector"]
