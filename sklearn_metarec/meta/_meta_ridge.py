@@ -5,7 +5,6 @@ from numbers import Integral, Real
 import numpy as np
 
 from sklearn_metarec._features import FeatureMixin
-from sklearn_metarec._kernels import als
 from sklearn_metarec._scoring import FactorScorer, cosine_scorer
 from sklearn_metarec.base import BaseRatingRecommender
 from sklearn_metarec.factorization import MFRegressor
@@ -23,19 +22,20 @@ from sklearn_metarec.meta._head_prior import (
     learn_prior,
     sample_users,
 )
-from sklearn_metarec.utils._parallel import map_ranges
+from sklearn_metarec.meta._solve import solve_heads
 from sklearn_metarec.utils._sklearn import (
     HasMethods,
     Interval,
     check_random_state,
 )
 
-_ROWS_PER_TASK = 64
 # The share of the variance of ratings that each part of a head has to begin with.
 _INITIAL_SHARE = 0.25
 # An item's leverage on its own prediction is taken out, but for so much of it.
 _MAX_LEVERAGE = 0.8
 _TINY = 1e-6
+# Once an update leaves so many times the ratings of the last fit, all is learned anew.
+_OUTGROWN = 1.25
 
 
 class MetaRidgeRegressor(FeatureMixin, BaseRatingRecommender):
@@ -57,10 +57,11 @@ class MetaRidgeRegressor(FeatureMixin, BaseRatingRecommender):
     The head is a ridge regression in closed form. `partial_fit` solves it for the users
     of the new rows, and leaves all other heads, the prior and the items that had
     ratings as they are; items that have their first ratings now get bias and factors
-    from the heads of those who rated them. `history=` folds in exactly: a new user is treated
-    like a known one of the same features. `explain` divides a rating exactly among the
-    user's items. An unknown user has the mean head; an unknown item is predicted as mu
-    plus the first entry of the head.
+    from the heads of those who rated them. Once there are a quarter more ratings than
+    in the last fit, all is learned anew. `history=` folds in exactly: a new user is
+    treated like a known one of the same features. `explain` divides a rating exactly
+    among the user's items. An unknown user has the mean head; an unknown item is
+    predicted as mu plus the first entry of the head.
 
     Parameters
     ----------
@@ -197,8 +198,12 @@ class MetaRidgeRegressor(FeatureMixin, BaseRatingRecommender):
         self.item_vectors_[:, -1] = unrated
         self.user_heads_ = self._heads(history, self._prior_means())
         self.n_iter_ = self.max_iter
+        self._n_learned = history.matrix.nnz
 
     def _update(self, history, old, new):
+        if history.matrix.nnz > _OUTGROWN * self._n_learned:
+            self._fit(history)
+            return
         users, items = old.users, old.items
         features, heads = self._vectors_of("item"), self._prior_means()
         factors = self._unrated(features)
@@ -318,9 +323,9 @@ class MetaRidgeRegressor(FeatureMixin, BaseRatingRecommender):
         indptr, cols, ratings = compressed_parts(history.matrix)
         precisions = self._precisions(cols, history.weights)
         above = ratings - self.global_mean_ - self.item_biases_[cols]
-        return _solve(
+        return solve_heads(
             indptr, cols, precisions, precisions * above, self.item_vectors_,
-            self.prior_covariance_, means, self.n_jobs,
+            np.linalg.inv(self.prior_covariance_), means, self.n_jobs,
         )  # fmt: skip
 
     def _rate_first(self, items, history, heads):
@@ -336,9 +341,9 @@ class MetaRidgeRegressor(FeatureMixin, BaseRatingRecommender):
         above = ratings - self.global_mean_ - (rest * heads[users]).sum(axis=1)
         vectors = np.column_stack([np.ones(len(heads)), heads[:, 1:n]])
         means = self._unrated(self._vectors_of("item")[items])
-        found = _solve(
-            indptr, users, weights, weights * above, vectors, self._error, means,
-            self.n_jobs,
+        found = solve_heads(
+            indptr, users, weights, weights * above, vectors,
+            np.linalg.inv(self._error), means, self.n_jobs,
         )  # fmt: skip
         self.item_biases_[items] = found[:, 0]
         self.item_vectors_[items, 1:n], self.item_vectors_[items, -1] = found[:, 1:], 0
@@ -384,19 +389,3 @@ class MetaRidgeRegressor(FeatureMixin, BaseRatingRecommender):
 
     def _user_scorer(self, rows):
         return cosine_scorer(self.user_heads_[:, 1:] - self.prior_coef_[0, 1:], rows)
-
-
-def _solve(indptr, cols, weights, targets, vectors, covariance, means, n_jobs):
-    """Return the posterior means of rows of pairs, under a normal prior."""
-    n = vectors.shape[1]
-    precision = np.linalg.inv(covariance)
-    out = np.ascontiguousarray(means @ precision)
-    map_ranges(
-        als.solve_rows, len(out), indptr, cols, weights, targets,
-        np.ascontiguousarray(vectors), precision, np.zeros(len(out)), np.zeros(n), out,
-        n_jobs=n_jobs, chunk=_ROWS_PER_TASK,
-        states=lambda: als.scratch_systems(n, np.float64),
-    )  # fmt: skip
-    nothing = np.diff(indptr) == 0
-    out[nothing] = means[nothing]
-    return out

@@ -1,0 +1,1 @@
+"""Deep recommenders, and what the meta-learner needs of TensorFlow."""

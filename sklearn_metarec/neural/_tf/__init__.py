@@ -1,0 +1,1 @@
+"""All that imports TensorFlow: itself imported inside functions only."""
