@@ -19,6 +19,7 @@ _NAMES = {
     "ItemKNN": "neighbors",
     "ItemKNNRegressor": "neighbors",
     "MFRegressor": "factorization",
+    "MetaRegressor": "meta",
     "MetaRidgeRegressor": "meta",
     "MetaSelector": "meta",
     "PopularityRecommender": "dummy",

@@ -4,9 +4,13 @@ The same steps as in `neural/_tf/_meta.py`, without derivatives: a fitted meta-l
 needs no TensorFlow.
 """
 
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 from scipy.special import expit
 
+from sklearn_metarec._scoring import FactorScorer
 from sklearn_metarec.meta._solve import solve_heads
 
 ACTIVATIONS = {
@@ -21,61 +25,103 @@ _DERIVATIVES = {
     "tanh": lambda e: 1 - e**2,
     "sigmoid": lambda e: e * (1 - e),
 }
+_TINY = 1e-6
 
 
-def with_one(e, constant):
-    """Return [1, e], or e without a constant."""
-    return np.column_stack([np.ones(len(e)), e]) if constant else e
+@dataclass(frozen=True)
+class Personalizer:
+    """What users share, and how their own rows change it.
 
-
-def ridge_heads(indptr, cols, weights, targets, vectors, precision, means, n_jobs):
-    """Return the ridge heads of compressed rows, drawn to `means`."""
-    return solve_heads(
-        indptr, cols, weights, weights * targets, vectors, np.diag(precision), means,
-        n_jobs,
-    )  # fmt: skip
-
-
-def descended_heads(indptr, cols, weights, targets, vectors, rate, n_steps, means):
-    """Return the heads after steps of gradient descent, the encoder being fixed."""
-    heads = means.copy()
-    for user in np.flatnonzero(np.diff(indptr)):
-        own = slice(indptr[user], indptr[user + 1])
-        z, w, t = vectors[cols[own]], weights[own], targets[own]
-        w = w / max(w.sum(), 1e-6)
-        h = heads[user]
-        for _ in range(n_steps):
-            h -= rate * (z.T @ (w * (z @ h - t)))
-    return heads
-
-
-def descended_users(
-    indptr, cols, weights, targets, x, own_vectors, W, b, rate, n_steps, means,
-    encoder, constant,
-):  # fmt: skip
-    """Return (encoders, heads) after steps of gradient descent on both.
-
-    An encoder is its matrix W with b as a last row.
+    Attributes
+    ----------
+    inner, encoder : str
+        The inner loop and the activation; after "sigmoid" there is no constant.
+    n_steps : int
+        Steps of gradient descent.
+    x, own : ndarray of shape (n_items, ...)
+        The items' features and own vectors.
+    W, b : ndarray
+        The encoder.
+    precision : ndarray of shape (n_head,)
+        The penalty of a ridge head.
+    rate : float
+        The rate of gradient descent.
+    n_jobs : int or None
+        Threads of the ridge heads.
     """
-    f, df = ACTIVATIONS[encoder], _DERIVATIVES[encoder]
-    heads = means.copy()
-    start = np.vstack([W, b])
-    encoders = np.repeat(start[None], len(heads), axis=0)
-    # A feature that is always one makes b a row of W.
-    x = np.column_stack([x, np.ones(len(x))])
-    for user in np.flatnonzero(np.diff(indptr)):
-        own = slice(indptr[user], indptr[user + 1])
-        items, w, t = cols[own], weights[own], targets[own]
-        x_own, v_own, w = x[items], own_vectors[items], w / max(w.sum(), 1e-6)
-        h, V = heads[user], encoders[user]
-        for _ in range(n_steps):
-            e = f(x_own @ V + v_own)
-            z = with_one(e, constant)
+
+    inner: str
+    encoder: str
+    n_steps: int
+    x: np.ndarray
+    own: np.ndarray
+    W: np.ndarray
+    b: np.ndarray
+    precision: np.ndarray
+    rate: float
+    n_jobs: int | None = None
+
+    @cached_property
+    def vectors(self):
+        """What the shared encoder makes of the items."""
+        f = ACTIVATIONS[self.encoder]
+        return with_one(f(self.x @ self.W + self.b + self.own), self.encoder)
+
+    def start(self, means):
+        """Return (heads, encoders) of users without rows; encoders may be None."""
+        if self.inner in ("ridge", "anil"):
+            return means.copy(), None
+        # An encoder is its matrix W with b as a last row.
+        shared = np.vstack([self.W, self.b])
+        return means.copy(), np.repeat(shared[None], len(means), axis=0)
+
+    def adapt(self, rows, means):
+        """Return (heads, encoders) of the users of some rows."""
+        if self.inner == "ridge":
+            heads = solve_heads(
+                rows.indptr, rows.cols, rows.weights, rows.weights * rows.targets,
+                self.vectors, np.diag(self.precision), means, self.n_jobs,
+            )  # fmt: skip
+            return heads, None
+        heads, encoders = self.start(means)
+        descend = self._descend_head if encoders is None else self._descend_all
+        for user in np.flatnonzero(np.diff(rows.indptr)):
+            own = slice(rows.indptr[user], rows.indptr[user + 1])
+            items, t, w = rows.cols[own], rows.targets[own], rows.weights[own]
+            places = () if encoders is None else (encoders[user],)
+            descend(items, t, w / max(w.sum(), _TINY), heads[user], *places)
+        return heads, encoders
+
+    def _descend_head(self, items, t, w, h):
+        z = self.vectors[items]
+        for _ in range(self.n_steps):
+            h -= self.rate * (z.T @ (w * (z @ h - t)))
+
+    def _descend_all(self, items, t, w, h, V):
+        f, df = ACTIVATIONS[self.encoder], _DERIVATIVES[self.encoder]
+        # A feature that is always one makes b a row of W.
+        x = np.column_stack([self.x[items], np.ones(len(items))])
+        for _ in range(self.n_steps):
+            e = f(x @ V + self.own[items])
+            z = with_one(e, self.encoder)
             error = w * (z @ h - t)
-            inside = error[:, None] * (h[1:] if constant else h) * df(e)
-            V -= rate * (x_own.T @ inside)
-            h -= rate * (z.T @ error)
-    return encoders, heads
+            inside = error[:, None] * h[-e.shape[1] :] * df(e)
+            V -= self.rate * (x.T @ inside)
+            h -= self.rate * (z.T @ error)
+
+    def scorer(self, heads, encoders):
+        """Return the scorer of users with these heads and encoders."""
+        if encoders is not None:
+            return AdaptedScorer(heads, encoders, self.x, self.own, self.encoder)
+        heads, vectors = heads.astype(np.float32), self.vectors.astype(np.float32)
+        if self.encoder == "sigmoid":
+            return FactorScorer(heads, vectors)
+        return FactorScorer(heads[:, 1:], vectors[:, 1:], heads[:, 0])
+
+
+def with_one(e, encoder):
+    """Return [1, e], or e where the encoder is a sigmoid."""
+    return e if encoder == "sigmoid" else np.column_stack([np.ones(len(e)), e])
 
 
 class AdaptedScorer:
@@ -83,25 +129,21 @@ class AdaptedScorer:
 
     Parameters
     ----------
-    encoders : ndarray of shape (n, n_features + 1, n_vector)
-        W, with b as a last row.
     heads : ndarray of shape (n, n_head)
         The heads.
-    x, own_vectors : ndarray of shape (n_items, ...)
+    encoders : ndarray of shape (n, n_features + 1, n_vector)
+        W, with b as a last row.
+    x, own : ndarray of shape (n_items, ...)
         The items' features and own vectors.
     encoder : str
         The activation.
-    constant : bool
-        Whether the first entry of a head is added to every score.
     """
 
-    def __init__(self, encoders, heads, x, own_vectors, encoder, constant):
-        self.encoders, self.heads = encoders, heads
+    def __init__(self, heads, encoders, x, own, encoder):
+        self.heads, self.encoders, self.encoder = heads, encoders, encoder
         # The last row is that of an unknown item, -1: average in all respects.
-        x = np.vstack([x, np.zeros((1, x.shape[1]))])
+        x, self.own = (np.vstack([part, 0 * part[:1]]) for part in (x, own))
         self.x = np.column_stack([x, np.ones(len(x))])
-        self.own_vectors = np.vstack([own_vectors, np.zeros((1, own_vectors.shape[1]))])
-        self.f, self.constant = ACTIVATIONS[encoder], constant
 
     def block(self, lo, hi, out):
         """Write all items' scores of users lo to hi into `out`."""
@@ -121,7 +163,8 @@ class AdaptedScorer:
     def _scores(self, user, items):
         # Not by BLAS, whose sums depend on how many rows there are.
         inside = np.einsum("if,fk->ik", self.x[items], self.encoders[user])
-        z = with_one(self.f(inside + self.own_vectors[items]), self.constant)
+        e = ACTIVATIONS[self.encoder](inside + self.own[items])
+        z = with_one(e, self.encoder)
         return np.einsum("id,d->i", z, self.heads[user])
 
 

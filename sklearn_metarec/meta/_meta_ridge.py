@@ -186,7 +186,8 @@ class MetaRidgeRegressor(FeatureMixin, BaseRatingRecommender):
             side: FeatureVectors.fit(self._feature_rows(side), int(rng.integers(2**31)))
             for side in ("item", "user")
         }
-        features = self._vectors_of("item")
+        self._vectors = self._all_vectors()
+        features = self._vectors["item"]
         through_features = self._regress(factors, features, rated)
         hidden = rng.random(len(rated)) < self.hidden_items
         self._set_items(np.where(hidden[:, None], through_features, factors), features)
@@ -205,7 +206,8 @@ class MetaRidgeRegressor(FeatureMixin, BaseRatingRecommender):
             self._fit(history)
             return
         users, items = old.users, old.items
-        features, heads = self._vectors_of("item"), self._prior_means()
+        self._vectors = self._all_vectors()
+        features, heads = self._vectors["item"], self._prior_means()
         factors = self._unrated(features)
         unrated = np.ones(len(factors))
         place = history.items.lookup(items.ids)
@@ -242,10 +244,13 @@ class MetaRidgeRegressor(FeatureMixin, BaseRatingRecommender):
         factors[place, 0], factors[place, 1:] = model.item_biases_, model.item_factors_
         return factors
 
-    def _vectors_of(self, side):
-        vocabulary = self._items if side == "item" else self._users
-        features = self._feature_rows(side)
-        return self._features[side].transform(features, len(vocabulary))
+    def _all_vectors(self):
+        """Return the vectors of the features of all items and users."""
+        sizes = {"item": len(self._items), "user": len(self._users)}
+        return {
+            side: self._features[side].transform(self._feature_rows(side), n)
+            for side, n in sizes.items()
+        }
 
     def _regress(self, factors, features, rated):
         """Learn [bias | factors] from features; return them as if each was not rated.
@@ -289,7 +294,7 @@ class MetaRidgeRegressor(FeatureMixin, BaseRatingRecommender):
             moments.append(
                 Moments.of(before, vectors, targets[there], own.weights[there])
             )
-        users = self._vectors_of("user")
+        users = self._vectors["user"]
         start = self._first_prior(targets, own.weights, users.shape[1])
         prior = learn_prior(start, moments, users[rows], self.max_iter)
         self.prior_coef_, self.prior_covariance_ = prior.coef, prior.covariance
@@ -312,7 +317,7 @@ class MetaRidgeRegressor(FeatureMixin, BaseRatingRecommender):
         return HeadPrior(self.prior_coef_, self.prior_covariance_, self.noise_)
 
     def _prior_means(self):
-        return self._prior().means(self._vectors_of("user"))
+        return self._prior().means(self._vectors["user"])
 
     def _precisions(self, cols, weights):
         """Return the precision of ratings: one over the noise of their items."""
@@ -340,7 +345,7 @@ class MetaRidgeRegressor(FeatureMixin, BaseRatingRecommender):
         rest[:, 1:n] = rest[:, -1] = 0
         above = ratings - self.global_mean_ - (rest * heads[users]).sum(axis=1)
         vectors = np.column_stack([np.ones(len(heads)), heads[:, 1:n]])
-        means = self._unrated(self._vectors_of("item")[items])
+        means = self._unrated(self._vectors["item"][items])
         found = solve_heads(
             indptr, users, weights, weights * above, vectors,
             np.linalg.inv(self._error), means, self.n_jobs,
@@ -351,7 +356,7 @@ class MetaRidgeRegressor(FeatureMixin, BaseRatingRecommender):
     # ------------------------------------------------------------------- scoring
 
     def _profile_means(self, profiles):
-        means = self._prior_means()[profiles.codes]
+        means = self._prior().means(self._vectors["user"][profiles.codes])
         means[profiles.codes < 0] = self.prior_coef_[0]
         return means
 

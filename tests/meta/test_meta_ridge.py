@@ -1,4 +1,4 @@
-"""MetaRidgeRegressor: the head and its prior by hand, updates, cold items, real data."""
+"""MetaRidgeRegressor: head and prior by hand, updates, cold items, real data."""
 
 import json
 from pathlib import Path
@@ -68,7 +68,7 @@ def test_a_head_solves_the_normal_equations(world):
         own = X[rows, 0] == user
         mean = (
             model.prior_coef_[0]
-            + model._vectors_of("user")[user] @ (model.prior_coef_[1:])
+            + model._vectors["user"][user] @ (model.prior_coef_[1:])
         )
         expected = normal_equations(
             model, X[rows][own, 1], y[rows][own], mean, weights[own]
