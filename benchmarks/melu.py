@@ -28,6 +28,7 @@ from _machine import describe, print_header, print_row, seconds
 from sklearn_metarec import (
     BiasRegressor,
     ContentRegressor,
+    MetaRegressor,
     MetaRidgeRegressor,
     MFRegressor,
 )
@@ -65,12 +66,22 @@ def main():
 def contestants(items, users):
     """Return what makes each model, by name."""
     both = {"item_features": items, "user_features": users}
+
+    def learner(inner, **settings):
+        return lambda: MetaRegressor(inner, random_state=0, **both, **settings)
+
     return {
         "BiasRegressor": BiasRegressor,
         "MFRegressor": lambda: MFRegressor(16, random_state=0),
         "ContentRegressor": lambda: ContentRegressor(items),
         "MetaRidgeRegressor, no features": lambda: MetaRidgeRegressor(random_state=0),
         "MetaRidgeRegressor": lambda: MetaRidgeRegressor(random_state=0, **both),
+        "MetaRegressor, ridge": learner("ridge"),
+        "MetaRegressor, ridge, sigmoid": learner("ridge", encoder="sigmoid"),
+        "MetaRegressor, anil": learner("anil"),
+        "MetaRegressor, maml": learner("maml"),
+        "MetaRegressor, maml, first order": learner("maml", second_order=False),
+        "MetaRegressor, reptile": learner("reptile"),
     }
 
 

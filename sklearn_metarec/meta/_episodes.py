@@ -1,4 +1,4 @@
-"""Meta-training: users split into support and query rows, and steps down the gradient."""
+"""Meta-training: users split into support and query rows, and Adam's steps."""
 
 from dataclasses import dataclass
 

@@ -95,7 +95,8 @@ class Personalizer:
     def _descend_head(self, items, t, w, h):
         z = self.vectors[items]
         for _ in range(self.n_steps):
-            h -= self.rate * (z.T @ (w * (z @ h - t)))
+            gradient = z.T @ (w * (z @ h - t))
+            h -= self.rate * _at_most_one(gradient) * gradient
 
     def _descend_all(self, items, t, w, h, V):
         f, df = ACTIVATIONS[self.encoder], _DERIVATIVES[self.encoder]
@@ -106,8 +107,10 @@ class Personalizer:
             z = with_one(e, self.encoder)
             error = w * (z @ h - t)
             inside = error[:, None] * h[-e.shape[1] :] * df(e)
-            V -= self.rate * (x.T @ inside)
-            h -= self.rate * (z.T @ error)
+            gradients = x.T @ inside, z.T @ error
+            rate = self.rate * _at_most_one(*gradients)
+            V -= rate * gradients[0]
+            h -= rate * gradients[1]
 
     def scorer(self, heads, encoders):
         """Return the scorer of users with these heads and encoders."""
@@ -117,6 +120,11 @@ class Personalizer:
         if self.encoder == "sigmoid":
             return FactorScorer(heads, vectors)
         return FactorScorer(heads[:, 1:], vectors[:, 1:], heads[:, 0])
+
+
+def _at_most_one(*gradients):
+    """Return what makes the length of a gradient at most one."""
+    return 1 / np.sqrt(max(sum(np.sum(part**2) for part in gradients), 1.0))
 
 
 def with_one(e, encoder):

@@ -1,4 +1,4 @@
-"""A shared encoder and a head of each user, meta-learned to personalize from few rows."""
+"""A shared encoder and personal heads, meta-learned to fit users with few rows."""
 
 from numbers import Integral, Real
 
@@ -6,9 +6,10 @@ import numpy as np
 from scipy.special import logit
 
 from sklearn_metarec._features import FeatureMixin
-from sklearn_metarec._iterating import epochs
+from sklearn_metarec._iterating import as_table, epochs
 from sklearn_metarec._scoring import cosine_scorer
 from sklearn_metarec.base import BaseRatingRecommender
+from sklearn_metarec.factorization import MFRegressor
 from sklearn_metarec.interactions import compressed_parts
 from sklearn_metarec.meta._episodes import Adam, Rows, batches, padded
 from sklearn_metarec.meta._feature_vectors import FeatureVectors
@@ -27,7 +28,7 @@ _OUTGROWN = 1.25
 _MARGIN = 0.1
 _INITIAL_PRECISION = 5.0
 _INITIAL_STD = 0.1
-# Where the inner loop sees a rating at an end of a sigmoid's range, it is so near to it.
+# A rating at an end of a sigmoid's range is to the inner loop so near to it.
 _NEAR_END = 1e-3
 
 
@@ -49,17 +50,22 @@ class MetaRegressor(CallbackSupportMixin, FeatureMixin, BaseRatingRecommender):
     - `inner="reptile"`: the same, but what is shared moves to where users' steps end,
       without a split into support and query.
 
+    A step of gradient descent is along the gradient, shortened to a length of one.
+
     With `encoder="sigmoid"` there is no constant and no b, and the prediction is
     r = s(sum_j h_uj s(sum_k W_kj x_ik + v_ij)), stretched to the range of the ratings;
     the inner loop sees logits.
 
-    In some epochs' batches the own vectors of a share of the items are left out, so
-    that the encoder learns to do without: items that nobody has rated are predicted by
-    their features. `history=` folds in exactly: a new user is treated like a known one
-    of the same features. `partial_fit` gives users of the new rows a head and leaves
-    all else as it is; once there are a quarter more ratings than in the last fit, all
-    is learned anew. An unknown user has the shared head. TensorFlow computes the
-    gradients of the fit; all else is NumPy.
+    In each batch the own vectors of a share of the items are left out, so that the
+    encoder learns to do without: items that nobody has rated are predicted by their
+    features. The own vectors of a linear or tanh encoder begin as biases and factors of
+    `MFRegressor`, which saves epochs; others begin at random.
+
+    `history=` folds in exactly: a new user is treated like a known one of the same
+    features. `partial_fit` gives users of the new rows a head and leaves all else as it
+    is; once there are a quarter more ratings than in the last fit, all is learned anew.
+    An unknown user has the shared head. TensorFlow computes the gradients of the fit;
+    all else is NumPy.
 
     Parameters
     ----------
@@ -308,7 +314,25 @@ class MetaRegressor(CallbackSupportMixin, FeatureMixin, BaseRatingRecommender):
         if self._constant:
             # Along one direction heads agree: that of items which all like.
             start["mean"][1] = 1.0
+        if self.item_ids and k > 1 and self.encoder in ("linear", "tanh"):
+            start["own"] = self._factors(history, int(rng.integers(2**31)))
         return {name: value.astype(np.float32) for name, value in start.items()}
+
+    def _factors(self, history, seed):
+        """Return [bias | factors] of the items: the first entry is what heads agree on.
+
+        The factors are scaled so that users' entries have a mean square of one.
+        """
+        model = MFRegressor(
+            self.embedding_dim - 1, random_state=seed, n_jobs=self.n_jobs
+        )
+        model.fit(as_table(history), history.matrix.data, history.weights)
+        taste = np.sqrt(np.square(model.user_factors_).mean(axis=0))
+        own = np.zeros((len(history.items), self.embedding_dim))
+        place = history.items.lookup(model.items_)
+        own[place, 0] = model.item_biases_ / self._scale
+        own[place, 1:] = model.item_factors_ * taste / self._scale
+        return own
 
     def _rows(self, history):
         indptr, cols, ratings = compressed_parts(history.matrix)

@@ -5,11 +5,11 @@ from numbers import Integral, Real
 import numpy as np
 
 from sklearn_metarec._features import FeatureMixin
+from sklearn_metarec._iterating import as_table
 from sklearn_metarec._scoring import FactorScorer, cosine_scorer
 from sklearn_metarec.base import BaseRatingRecommender
 from sklearn_metarec.factorization import MFRegressor
 from sklearn_metarec.interactions import (
-    Interactions,
     compressed_parts,
     make_csr,
     take_csr,
@@ -231,13 +231,10 @@ class MetaRidgeRegressor(FeatureMixin, BaseRatingRecommender):
 
     def _factors(self, history, seed):
         """Return [bias | factors] of all items, those of unrated ones being zero."""
-        rows = np.arange(len(history.users), dtype=np.int32)
-        rows = np.repeat(rows, np.diff(history.matrix.indptr))
-        table = Interactions(history.users, history.items, rows, history.matrix.indices)
         model = MFRegressor(
             self.n_factors, regularization=self.regularization, max_iter=self.max_iter,
             random_state=seed, n_jobs=self.n_jobs,
-        ).fit(table, history.matrix.data, history.weights)  # fmt: skip
+        ).fit(as_table(history), history.matrix.data, history.weights)  # fmt: skip
         self.global_mean_ = model.global_mean_
         factors = np.zeros((len(history.items), 1 + self.n_factors))
         place = history.items.lookup(model.items_)

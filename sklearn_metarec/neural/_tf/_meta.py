@@ -136,7 +136,8 @@ class _Model:
         total = tf.maximum(tf.reduce_sum(w, 1, keepdims=True), 1e-6)
         for _ in range(self.n_steps):
             error = w * (tf.einsum("usd,ud->us", z, h) - t) / total
-            h -= rate * tf.einsum("usd,us->ud", z, error)
+            gradient = tf.einsum("usd,us->ud", z, error)
+            h -= rate * gradient * at_most_one(gradient)
         return h
 
     def descend_all(self, x, v, t, w, adapted, rate):
@@ -148,10 +149,16 @@ class _Model:
             error = w * (tf.einsum("usd,ud->us", z, h) - t) / total
             slope = h[:, 1:] if self.constant else h
             inside = error[..., None] * slope[:, None] * self.df(e)
-            gradient = self.stop(tf.einsum("usd,us->ud", z, error))
-            W -= rate * self.stop(tf.matmul(x, inside, transpose_a=True))
-            b -= rate * self.stop(tf.reduce_sum(inside, 1, keepdims=True))
-            h -= rate * gradient
+            gradients = (
+                tf.matmul(x, inside, transpose_a=True),
+                tf.reduce_sum(inside, 1, keepdims=True),
+                tf.einsum("usd,us->ud", z, error),
+            )
+            shrink = self.stop(at_most_one(*gradients))
+            dW, db, dh = (self.stop(part) for part in gradients)
+            W -= rate * shrink[:, None] * dW
+            b -= rate * shrink[:, None] * db
+            h -= rate * shrink * dh
         return W, b, h
 
     def displacements(self, p, adapted, users, gradients):
@@ -165,6 +172,17 @@ class _Model:
         found["mean"] = tf.reduce_mean(away, 0)
         found["coef"] = tf.matmul(users, away, transpose_a=True) / n
         return tuple(found.values())
+
+
+def at_most_one(*gradients):
+    """Return what makes the length of each user's gradient at most one.
+
+    Without it, a user whose ratings are far off could be thrown further off.
+    """
+    squares = [
+        tf.reduce_sum(part**2, list(range(1, len(part.shape)))) for part in gradients
+    ]
+    return tf.math.rsqrt(tf.maximum(tf.add_n(squares), 1.0))[:, None]
 
 
 def ridge_heads(z, t, w, m, precision):
