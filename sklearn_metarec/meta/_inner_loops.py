@@ -4,6 +4,7 @@ The same steps as in `neural/_tf/_meta.py`, without derivatives: a fitted meta-l
 needs no TensorFlow.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,13 +14,13 @@ from scipy.special import expit
 from sklearn_metarec._scoring import FactorScorer
 from sklearn_metarec.meta._solve import solve_heads
 
-ACTIVATIONS = {
+ACTIVATIONS: dict[str, Callable] = {
     "linear": lambda a: a,
     "relu": lambda a: np.maximum(a, 0),
     "tanh": np.tanh,
     "sigmoid": expit,
 }
-_DERIVATIVES = {
+_DERIVATIVES: dict[str, Callable] = {
     "linear": np.ones_like,
     "relu": lambda e: (e > 0).astype(float),
     "tanh": lambda e: 1 - e**2,

@@ -92,11 +92,11 @@ class MetaRegressor(CallbackSupportMixin, FeatureMixin, BaseRatingRecommender):
         Their rate; where it is learned, to begin with.
     second_order : bool, default=True
         Whether "maml" is exact or to first order.
-    epochs : int, default=15
+    epochs : int, default=10
         How often all users are seen.
     batch_size : int, default=32
         Users a step.
-    learning_rate : float, default=0.02
+    learning_rate : float, default=0.005
         The rate of Adam, which falls to zero in a straight line.
     rating_range : tuple of (float, float), default=None
         Where the output of a sigmoid ends; by default a tenth beyond the ratings.
@@ -201,6 +201,7 @@ class MetaRegressor(CallbackSupportMixin, FeatureMixin, BaseRatingRecommender):
         "random_state": ["random_state"],
         "n_jobs": [Integral, None],
     }
+    item_factors_: np.ndarray
     # An update leaves what users share as it is.
     _partial_fit_exact = False
 
@@ -208,7 +209,7 @@ class MetaRegressor(CallbackSupportMixin, FeatureMixin, BaseRatingRecommender):
         self, inner="ridge", *, encoder="linear", item_features=None,
         user_features=None, item_ids=True, embedding_dim=16, regularization=0.05,
         hidden_items=0.2, inner_steps=5, inner_learning_rate=0.1, second_order=True,
-        epochs=15, batch_size=32, learning_rate=0.02, rating_range=None,
+        epochs=10, batch_size=32, learning_rate=0.005, rating_range=None,
         feature_encoder=None, random_state=None, n_jobs=None,
     ):  # fmt: skip
         self.inner = inner

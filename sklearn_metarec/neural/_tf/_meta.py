@@ -118,7 +118,7 @@ class _Model:
             rate = tf.exp(p["log_rate"])
             adapted = self.descend_all(x_s, v_s, s_target, s_weight, adapted, rate)
             if self.inner == "reptile":
-                adapted = [tf.stop_gradient(part) for part in adapted]
+                adapted = tuple(tf.stop_gradient(part) for part in adapted)
             W, b, h = adapted
             x_q, v_q = tf.gather(x, q_place), tf.gather(p["own"], q_place)
             z_query = self.with_one(self.f(x_q @ W + b + v_q))
