@@ -197,7 +197,9 @@ class MetaRidgeRegressor(FeatureMixin, BaseRatingRecommender):
         factors[unrated] = self._unrated(features[unrated])
         self._set_items(factors, features)
         self.item_vectors_[:, -1] = unrated
-        self.user_heads_ = self._heads(history, self._prior_means())
+        self.user_heads_ = self._heads(
+            history, self._means(np.arange(len(self._users)))
+        )
         self.n_iter_ = self.max_iter
         self._n_learned = history.matrix.nnz
 
@@ -207,7 +209,7 @@ class MetaRidgeRegressor(FeatureMixin, BaseRatingRecommender):
             return
         users, items = old.users, old.items
         self._vectors = self._all_vectors()
-        features, heads = self._vectors["item"], self._prior_means()
+        features = self._vectors["item"]
         factors = self._unrated(features)
         unrated = np.ones(len(factors))
         place = history.items.lookup(items.ids)
@@ -217,11 +219,17 @@ class MetaRidgeRegressor(FeatureMixin, BaseRatingRecommender):
         unrated[place] = self.item_vectors_[:, -1]
         self._set_items(factors, features)
         self.item_vectors_[:, -1] = unrated
-        heads[history.users.lookup(users.ids)] = self.user_heads_
+        known = history.users.lookup(users.ids)
+        heads = np.empty((len(history.users), self.user_heads_.shape[1]))
+        heads[known] = self.user_heads_
         changed = history.users.lookup(new.users.ids)
         changed = changed[np.diff(new.matrix.indptr) > 0]
-        own, means = history.take(changed), self._prior_means()[changed]
+        own, means = history.take(changed), self._means(changed)
         heads[changed] = self._heads(own, means)
+        # Some may be known from a side table alone.
+        others = np.ones(len(heads), dtype=bool)
+        others[known] = others[changed] = False
+        heads[others] = self._means(np.flatnonzero(others))
         rated = np.bincount(history.matrix.indices, minlength=len(unrated)) > 0
         first = np.flatnonzero(rated & (unrated > 0))
         if len(first):
@@ -313,8 +321,11 @@ class MetaRidgeRegressor(FeatureMixin, BaseRatingRecommender):
     def _prior(self):
         return HeadPrior(self.prior_coef_, self.prior_covariance_, self.noise_)
 
-    def _prior_means(self):
-        return self._prior().means(self._vectors["user"])
+    def _means(self, codes):
+        """Return the prior mean heads of users, -1 being an unknown one."""
+        means = self._prior().means(self._vectors["user"][codes])
+        means[codes < 0] = self.prior_coef_[0]
+        return means
 
     def _precisions(self, cols, weights):
         """Return the precision of ratings: one over the noise of their items."""
@@ -352,18 +363,13 @@ class MetaRidgeRegressor(FeatureMixin, BaseRatingRecommender):
 
     # ------------------------------------------------------------------- scoring
 
-    def _profile_means(self, profiles):
-        means = self._prior().means(self._vectors["user"][profiles.codes])
-        means[profiles.codes < 0] = self.prior_coef_[0]
-        return means
-
     def _make_scorer(self, profiles):
         items = self.item_vectors_[:, 1:].astype(np.float32)
         heads = self.user_heads_[profiles.codes]
         heads[profiles.codes < 0] = self.prior_coef_[0]
         changed = np.flatnonzero(profiles.changed)
         if len(changed):
-            means = self._profile_means(profiles)[changed]
+            means = self._means(profiles.codes[changed])
             heads[changed] = self._heads(profiles.history.take(changed), means)
         return FactorScorer(
             heads[:, 1:].astype(np.float32), items, self.global_mean_ + heads[:, 0],
@@ -380,7 +386,7 @@ class MetaRidgeRegressor(FeatureMixin, BaseRatingRecommender):
         system = precision + (vectors.T * weights) @ vectors
         effects = np.linalg.solve(system, self.item_vectors_[col])
         baseline = self.global_mean_ + self.item_biases_[col]
-        baseline += effects @ precision @ self._profile_means(profiles)[0]
+        baseline += effects @ precision @ self._means(profiles.codes)[0]
         above = ratings - self.global_mean_ - self.item_biases_[cols]
         return baseline, cols, weights * (vectors @ effects) * above, True
 

@@ -155,7 +155,7 @@ def test_an_update_touches_only_users_of_the_new_rows(world):
     assert moved.tolist() == [77]
     for name, before in state.items():
         assert_array_equal(getattr(model, name), before, err_msg=name)
-    mean = model._prior_means()[77]
+    mean = model._means(np.array([77]))[0]
     expected = normal_equations(model, X[new, 1], y[new], mean)
     assert_allclose(model.user_heads_[77], expected, rtol=1e-6, atol=1e-9)
 
