@@ -22,6 +22,8 @@ _NAMES = {
     "ItemKNN": "neighbors",
     "ItemKNNRegressor": "neighbors",
     "MFRegressor": "factorization",
+    "MetaRegressor": "meta",
+    "MetaRidgeRegressor": "meta",
     "MetaSelector": "meta",
     "MultVAE": "neural",
     "NeuralRegressor": "neural",

@@ -31,7 +31,7 @@ def epochs(estimator, n_epochs, history, fitted, enough=None):
     """
     seen = {
         "estimator": estimator,
-        "X": lambda: _table(history),
+        "X": lambda: as_table(history),
         "y": lambda: history.matrix.data,
         "metadata": _metadata(history),
     }
@@ -47,7 +47,7 @@ def epochs(estimator, n_epochs, history, fitted, enough=None):
     fit.call_on_fit_task_end(**seen, reconstruction_attributes=fitted)
 
 
-def _table(history):
+def as_table(history):
     """Return the pairs of a history as a table in codes."""
     rows = np.repeat(
         np.arange(len(history.users), dtype=np.int32), np.diff(history.matrix.indptr)

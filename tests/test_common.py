@@ -90,6 +90,14 @@ SETTINGS = {
         {"n_neighbors": 3, "weighting": "bm25", "shrinkage": 0},
     ],
     "MFRegressor": [{"n_factors": 4}, {"n_factors": 2, "scale_regularization": 0.0}],
+    "MetaRegressor": [
+        {"embedding_dim": 3, "epochs": 4},
+        {"inner": "maml", "encoder": "sigmoid", "embedding_dim": 2, "epochs": 2},
+    ],
+    "MetaRidgeRegressor": [
+        {"n_factors": 4, "max_iter": 5},
+        {"n_factors": 2, "max_iter": 3, "hidden_items": 0.0},
+    ],
     "MetaSelector": [
         {
             "candidates": [

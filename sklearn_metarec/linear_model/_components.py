@@ -57,3 +57,31 @@ def _centered(features, center):
         rmatvec=lambda x: features.T @ x.ravel() - center * x.sum(),
         dtype=np.float64,
     )
+
+
+def unit_variance(features):
+    """Return the features with a variance of 1, constant ones zero.
+
+    Parameters
+    ----------
+    features : csr_array of shape (n, n_features)
+        The matrix.
+
+    Returns
+    -------
+    scaled : csr_array of shape (n, n_features)
+        The features divided by their standard deviations.
+    center : ndarray of shape (n_features,)
+        Their means after that.
+    scale : ndarray of shape (n_features,)
+        What they were multiplied by.
+    """
+    n = max(features.shape[0], 1)
+    mean = np.asarray(features.sum(axis=0)).ravel() / n
+    square = np.asarray(features.multiply(features).sum(axis=0)).ravel() / n
+    std = np.sqrt(np.maximum(square - mean**2, 0))
+    constant = std <= 1e-6 * np.maximum(np.abs(mean), 1e-12)
+    scale = np.where(constant, 0, 1 / np.where(constant, 1, std))
+    scaled = features.copy()
+    scaled.data = scaled.data * scale[scaled.indices]
+    return scaled, mean * scale, scale

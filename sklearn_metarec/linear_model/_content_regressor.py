@@ -9,7 +9,7 @@ from sklearn_metarec._kernels import als
 from sklearn_metarec._scoring import FactorScorer, cosine_scorer
 from sklearn_metarec.base import BaseRatingRecommender
 from sklearn_metarec.interactions import compressed_parts, make_csr
-from sklearn_metarec.linear_model._components import leading_components
+from sklearn_metarec.linear_model._components import leading_components, unit_variance
 from sklearn_metarec.utils._parallel import map_ranges
 from sklearn_metarec.utils._sklearn import HasMethods, Interval, StrOptions
 
@@ -155,7 +155,7 @@ class ContentRegressor(FeatureMixin, BaseRatingRecommender):
             return np.zeros((len(self._items), 0))
         center = None
         if self.standardize:
-            features, center = _unit_variance(features)
+            features, center, _ = unit_variance(features)
         if features.shape[1] > self.n_components:
             u, s = leading_components(
                 features, self.n_components, self.random_state, center
@@ -239,16 +239,3 @@ class ContentRegressor(FeatureMixin, BaseRatingRecommender):
 
     def _item_scorer(self, cols):
         return cosine_scorer(self.item_factors_, cols)
-
-
-def _unit_variance(features):
-    """Return the features with a variance of 1, constant ones zero, and their mean."""
-    n = max(features.shape[0], 1)
-    mean = np.asarray(features.sum(axis=0)).ravel() / n
-    square = np.asarray(features.multiply(features).sum(axis=0)).ravel() / n
-    std = np.sqrt(np.maximum(square - mean**2, 0))
-    constant = std <= 1e-6 * np.maximum(np.abs(mean), 1e-12)
-    scale = np.where(constant, 0, 1 / np.where(constant, 1, std))
-    scaled = features.copy()
-    scaled.data = scaled.data * scale[scaled.indices]
-    return scaled, mean * scale
