@@ -255,7 +255,7 @@ class Profiles:
         if not same:
             theirs = np.append(history.users.lookup(users.ids), np.int32(-1))
             codes = theirs[codes]
-        added = None if self._added is None else self._added.restrict(history.items)
+        added = None if self.added is None else self.added.restrict(history.items)
         if added is not None and history.weights is not None:
             data = added.matrix.astype(np.float64)
             added = History(None, added.items, data, np.ones(data.nnz))

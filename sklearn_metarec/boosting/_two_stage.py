@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from sklearn.base import clone, is_classifier
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from sklearn_metarec._features import FeatureMixin
-from sklearn_metarec._history import History, Profiles, Rows
+from sklearn_metarec._history import History, Profiles
 from sklearn_metarec.base import BaseRecommender
 from sklearn_metarec.boosting._candidates import Sources, translation
 from sklearn_metarec.boosting._holdout import draw_folds, last_pairs
@@ -321,7 +322,7 @@ class TwoStageRecommender(FeatureMixin, BaseComposition):
 class _RowHistory(History):
     """A history that remembers the rows it was made of."""
 
-    table_rows: Rows | None = None
+    table_rows: Any = None
 
     def pair_of_row(self):
         """Return the stored pair of each row."""

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from sklearn_metarec._features import FeatureMixin
+from sklearn_metarec._history import carry_over
 from sklearn_metarec._kernels import pairwise
 from sklearn_metarec.factorization._pairwise import (
     CONSTRAINTS,
@@ -15,7 +16,6 @@ from sklearn_metarec.factorization._pairwise import (
     ones,
     warp_loss,
 )
-from sklearn_metarec.factorization._vectors import carry_over
 from sklearn_metarec.interactions import compressed_parts, make_csr, take_csr
 from sklearn_metarec.preprocessing import FeatureEncoder
 from sklearn_metarec.utils._sklearn import (

@@ -1,6 +1,7 @@
 """Histories that know in which order a user had the items."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ class OrderedHistory(History):
         added to a history is later than all that it has, whatever its time.
     """
 
-    when: np.ndarray | None = None
+    when: Any = None
 
     @classmethod
     def from_rows(cls, source, *, rating):
