@@ -1,7 +1,7 @@
 """Does a second stage rank better than the best of its sources? Paired over users.
 
-The reference split: PerUserShuffleSplit(test_size=0.2), every row positive, pairs of the
-fit excluded, all items ranked. A user's value is the mean of their nDCG@10 over the
+The reference split: PerUserShuffleSplit(test_size=0.2), every row positive, pairs of
+the fit excluded, all items ranked. A user's value is the mean of their nDCG@10 over the
 seeds, and `paired_test` compares the two models user by user. The sources' settings,
 and those of the second stage, were found on training parts. `ids` tells the ranker of
 users and items only, `time` of when each row was as well; the sources read no time. The
