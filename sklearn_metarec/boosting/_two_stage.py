@@ -1,6 +1,6 @@
 """TwoStageRecommender: others name candidates, boosted trees rank them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Integral, Real
 
 import numpy as np
@@ -321,7 +321,7 @@ class TwoStageRecommender(FeatureMixin, BaseComposition):
 class _RowHistory(History):
     """A history that remembers the rows it was made of."""
 
-    table_rows: Rows | None = None
+    table_rows: Rows = field(kw_only=True)
 
     def pair_of_row(self):
         """Return the stored pair of each row."""
