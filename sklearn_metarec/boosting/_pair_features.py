@@ -4,7 +4,7 @@ All of it is relative: ranks, standardized scores, counts divided by their mean.
 was learned where a share of the pairs is held out still holds where none is.
 """
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
@@ -72,7 +72,10 @@ class PairFeatures:
         means = make_csr(indptr, indices, ones, strengths.shape)
         length = np.log((lengths + 1.0) / (self._mean_length + 1.0))
         taste = means @ self._popularity
-        parts: list[Any] = [_Standing(), _Popularity(self._popularity, length, taste)]
+        parts: list[Callable] = [
+            _Standing(),
+            _Popularity(self._popularity, length, taste),
+        ]
         if self._clock is not None:
             parts.append(self._clock.of_users(profiles))
         if self._item_vectors is not None:

@@ -1,8 +1,7 @@
 """TwoStageRecommender: others name candidates, boosted trees rank them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Integral, Real
-from typing import Any
 
 import numpy as np
 from sklearn.base import clone, is_classifier
@@ -322,7 +321,7 @@ class TwoStageRecommender(FeatureMixin, BaseComposition):
 class _RowHistory(History):
     """A history that remembers the rows it was made of."""
 
-    table_rows: Any = None
+    table_rows: Rows = field(kw_only=True)
 
     def pair_of_row(self):
         """Return the stored pair of each row."""
