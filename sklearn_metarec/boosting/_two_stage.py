@@ -8,7 +8,7 @@ from sklearn.base import clone, is_classifier
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from sklearn_metarec._features import FeatureMixin
-from sklearn_metarec._history import History, Profiles
+from sklearn_metarec._history import History, Profiles, Rows
 from sklearn_metarec.base import BaseRecommender
 from sklearn_metarec.boosting._candidates import Sources, translation
 from sklearn_metarec.boosting._holdout import draw_folds, last_pairs

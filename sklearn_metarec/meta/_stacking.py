@@ -113,6 +113,11 @@ class StackedRegressor(BaseHeterogeneousEnsemble, BaseRatingRecommender):
     MetaSelector : Chooses one model.
     sklearn.ensemble.StackingRegressor : Any final estimator, on predictions alone.
 
+    Notes
+    -----
+    A table of a single pair cannot be divided: the prediction is then the mean of the
+    members'.
+
     References
     ----------
     J. Sill, G. Takacs, L. Mackey and D. Lin (2009). Feature-weighted linear stacking.
@@ -190,7 +195,7 @@ class StackedRegressor(BaseHeterogeneousEnsemble, BaseRatingRecommender):
         Raises
         ------
         ValueError
-            If the input is invalid, or there are not two pairs.
+            If the input is invalid.
         """
         with unchanged_on_failure(self):
             rng = check_random_state(self.random_state)
@@ -201,8 +206,8 @@ class StackedRegressor(BaseHeterogeneousEnsemble, BaseRatingRecommender):
             data = table_for(members, X, rows.table, rows.y, rows.sample_weight)
             folds = self._folds(rows, rng)
             fitted, predictions = fit_members(members, data, folds, self.n_jobs)
-            self._set_weights(rows, folds, predictions, columns)
             self.estimators_, self._names = fitted, names
+            self._set_weights(rows, folds, predictions, columns)
             self._set_history(
                 self._with_side_tables(self._make_history(rows, reset=True))
             )
@@ -233,10 +238,7 @@ class StackedRegressor(BaseHeterogeneousEnsemble, BaseRatingRecommender):
         pairs = table.rows.astype(np.int64) * len(table.items) + table.cols
         n_pairs = len(np.unique(pairs))
         if n_pairs < 2:
-            raise ValueError(
-                "StackedRegressor needs pairs to fit its members on and others to "
-                f"learn their weights on; this table has n_samples={n_pairs}."
-            )
+            return []
         seed = int(rng.randint(np.iinfo(np.int32).max))
         splitter: Any = _N_FOLDS if self.cv is None else self.cv
         if isinstance(splitter, Integral):
@@ -256,6 +258,15 @@ class StackedRegressor(BaseHeterogeneousEnsemble, BaseRatingRecommender):
         return [(train[train >= 0], test[test >= 0]) for train, test in renumbered]
 
     def _set_weights(self, rows, folds, predictions, columns):
+        self.meta_feature_names_ = [NAMES[column] for column in columns]
+        self.n_splits_ = len(folds)
+        if not folds:
+            n_members = len(self.estimators_)
+            self.coef_ = np.zeros((n_members + 1, len(columns) + 1))
+            self.coef_[:-1, 0] = 1 / n_members
+            self.regularization_ = (np.inf, np.inf)
+            self.member_rmse_, self.rmse_ = np.full(n_members, np.nan), np.nan
+            return
         table, y = rows.table, rows.y
         weight = np.ones(len(y)) if rows.sample_weight is None else rows.sample_weight
         features = []
@@ -273,8 +284,6 @@ class StackedRegressor(BaseHeterogeneousEnsemble, BaseRatingRecommender):
         )  # fmt: skip
         self.coef_, self.regularization_ = weights.coef, weights.penalties
         self.member_rmse_, self.rmse_ = weights.member_rmse, weights.rmse
-        self.meta_feature_names_ = [NAMES[column] for column in columns]
-        self.n_splits_ = len(folds)
 
     def _with_side_tables(self, history):
         """Return a history with the ids that only members have, of side tables."""

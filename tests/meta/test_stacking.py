@@ -410,9 +410,12 @@ def test_ratings_that_are_all_the_same_are_predicted(table):
     assert_allclose(model.predict(X), 2.0, rtol=1e-6)
 
 
-def test_the_table_cannot_be_one_pair():
-    with pytest.raises(ValueError, match="n_samples=1"):
-        StackedRegressor(members()).fit([[1, 2], [1, 2]], [3, 4])
+def test_a_table_of_one_pair_gets_the_mean_of_the_members():
+    X, y = [[1, 2], [1, 2]], [3, 4]
+    model = StackedRegressor(members()).fit(X, y)
+    alone = np.mean([clone(each).fit(X, y).predict(X) for _, each in members()], axis=0)
+    assert_allclose(model.predict(X), alone)
+    assert model.n_splits_ == 0
 
 
 def test_golden(table):
