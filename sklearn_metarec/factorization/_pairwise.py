@@ -98,7 +98,7 @@ class PairwiseRanker(FactorMixin, BaseRecommender):
     def _learned(self, pairs, users, items):
         """Return the attributes of what was learned so far, in arrays of their own."""
         *fields, _ = items
-        fixed = pairwise.Items(*(field.copy() for field in fields), None)
+        fixed = pairwise.Items._make([*(field.copy() for field in fields), None])
         newcomers = self._newcomers(np.arange(len(users.vectors)), users)
         return {
             "user_factors_": self._fold_in(pairs, newcomers, fixed),
@@ -149,7 +149,7 @@ class PairwiseRanker(FactorMixin, BaseRecommender):
             # The kernel moves no item here, but its type would allow it.
             *fields, _ = self._items_so_far()
             fields = [np.require(field, requirements="W") for field in fields]
-            items = pairwise.Items(*fields, None)
+            items = pairwise.Items._make([*fields, None])
             users[changed] = self._fold_in(pairs, newcomers, items)
         return FactorScorer(users, self.item_factors_, None, self.item_biases_)
 
