@@ -304,7 +304,7 @@ def modalities(names, options):
             "all": [column for group in groups.values() for column in group]
         }
         found, settings = {}, {}
-        strongest = None
+        validated, strongest = {}, []
         for label, columns in groups.items():
             features = side[["item_id", *columns]]
             models = [
@@ -318,9 +318,8 @@ def modalities(names, options):
                 for r in LIGHT_PENALTIES
             ]  # fmt: skip
             model = chosen(models, of_cold_items, inner)
-            score = of_cold_items(model, *inner).mean()
-            if strongest is None or score > best:
-                strongest, best = columns, score
+            validated[label] = of_cold_items(model, *inner).mean()
+            strongest = groups[max(validated, key=validated.get)]
             found[label] = of_cold_items(model, train, test)
             settings[label] = setting_of(model)
         for label, values in found.items():

@@ -98,8 +98,8 @@ class PairwiseRanker(FactorMixin, BaseRecommender):
 
     def _learned(self, pairs, users, items):
         """Return the attributes of what was learned so far, in arrays of their own."""
-        fields = {name: value.copy() for name, value in plain(items).items()}
-        fixed = pairwise.Items(**fields, parts=None)
+        *fields, _ = items
+        fixed = pairwise.Items._make([*(field.copy() for field in fields), None])
         newcomers = self._newcomers(np.arange(len(users.vectors)), users)
         return {
             "user_factors_": self._fold_in(pairs, newcomers, fixed),
@@ -148,9 +148,9 @@ class PairwiseRanker(FactorMixin, BaseRecommender):
             pairs = self._pairs(profiles.history.take(changed).matrix)
             newcomers = self._newcomers(profiles.codes[changed], self._users_so_far())
             # The kernel moves no item here, but its type would allow it.
-            fields = plain(self._items_so_far())
-            fields = {k: np.require(v, requirements="W") for k, v in fields.items()}
-            items = pairwise.Items(**fields, parts=None)
+            *fields, _ = self._items_so_far()
+            fields = [np.require(field, requirements="W") for field in fields]
+            items = pairwise.Items._make([*fields, None])
             users[changed] = self._fold_in(pairs, newcomers, items)
         return FactorScorer(users, self.item_factors_, None, self.item_biases_)
 
@@ -185,10 +185,3 @@ def warp_loss(n_negatives, margin):
 def ones(n):
     """Return n ones in single precision."""
     return np.ones(n, dtype=np.float32)
-
-
-def plain(items):
-    """Return the arrays of items by name, without what they are sums of."""
-    fields = items._asdict()
-    del fields["parts"]
-    return fields
