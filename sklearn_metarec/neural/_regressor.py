@@ -223,10 +223,11 @@ class NeuralRegressor(FeatureMixin, NeuralMixin, BaseRatingRecommender):
     def _make_scorer(self, profiles):
         users = np.zeros((len(profiles), self.item_factors_.shape[1] + 1))
         indptr, cols, targets = self._targets(profiles.history)
+        weights = profiles.history.weights
         bias, factors = self._penalties()
         ridge = np.full(len(users), float(self.regularization))
         map_ranges(
-            als.solve_rows, len(users), indptr, cols, profiles.history.weights, targets,
+            als.solve_rows, len(users), indptr, cols, weights, weights * targets,
             self._vectors(), bias, ridge, factors, users, n_jobs=self.n_jobs,
             chunk=_ROWS_PER_TASK,
             states=lambda: als.scratch_systems(users.shape[1], np.float64),

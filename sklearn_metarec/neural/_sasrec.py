@@ -53,7 +53,7 @@ class SASRec(NeuralMixin, BaseRecommender):
         The heads of attention of a block.
     max_length : int, default=50
         How many of a user's last items count.
-    n_negatives : int or None, default=1024
+    n_negatives : int or None, default=512
         Items that are drawn in a step, for all places together; None is all items.
     dropout : float, default=0.5
         The share of numbers that is left out in a step.
@@ -132,7 +132,7 @@ class SASRec(NeuralMixin, BaseRecommender):
 
     def __init__(
         self, embedding_dim=64, *, n_blocks=2, n_heads=1, max_length=50,
-        n_negatives=1024, dropout=0.5, regularization=0.0, learning_rate=0.002,
+        n_negatives=512, dropout=0.5, regularization=0.0, learning_rate=0.002,
         batch_size=128, epochs=30, early_stopping=False, validation_fraction=0.1,
         n_iter_no_change=5, random_state=None, n_jobs=None,
     ):  # fmt: skip

@@ -25,15 +25,18 @@ def table():
 
 def test_heads_are_those_of_a_ridge_regression(table):
     X, y = table
-    model = NeuralRegressor(regularization=0.7, epochs=5, **SMALL).fit(X, y)
+    weights = np.random.default_rng(1).uniform(0.5, 2, len(y))
+    model = NeuralRegressor(regularization=0.7, epochs=5, **SMALL).fit(X, y, weights)
     H = np.column_stack([np.ones(25), model.item_factors_])
     penalty = np.diag([model.bias_regularization, 0.7, 0.7, 0.7])
-    mean, scale = y.mean(), y.std()
+    mean = np.average(y, weights=weights)
+    scale = np.sqrt(np.average((y - mean) ** 2, weights=weights))
     for user in (0, 7, 23):
         own = X[:, 0] == user
         cols = X[own, 1]
         target = (y[own] - mean) / scale - model.item_biases_[cols]
-        head = np.linalg.solve(H[cols].T @ H[cols] + penalty, H[cols].T @ target)
+        own_H, w = H[cols], weights[own]
+        head = np.linalg.solve((own_H.T * w) @ own_H + penalty, own_H.T @ (w * target))
         expected = mean + scale * (model.item_biases_ + H @ head)
         pairs = np.column_stack([np.full(25, user), np.arange(25)])
         assert_allclose(model.predict(pairs), expected, rtol=1e-5)
