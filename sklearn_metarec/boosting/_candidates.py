@@ -6,6 +6,7 @@ import numpy as np
 
 from sklearn_metarec._kernels import topk
 from sklearn_metarec._weighting import drop_zeros
+from sklearn_metarec.ensemble._recoded import scorer_of
 from sklearn_metarec.interactions import compressed_parts
 
 
@@ -46,7 +47,7 @@ class Sources:
     """
 
     def __init__(self, models, profiles, items, n_candidates):
-        self.scorers = [_scorer_of(model, profiles, items) for model in models]
+        self.scorers = [scorer_of(model, profiles, items) for model in models]
         # What a user has is no candidate; a pair of strength 0 is none of those.
         indptr, self._liked, _ = compressed_parts(drop_zeros(profiles.matrix))
         self._indptr = indptr
@@ -77,53 +78,3 @@ class Sources:
         # ranker of trees may turn the last bit of a score into another list.
         scores = [scorer.pairs(users, items) for scorer in self.scorers]
         return Candidates(users, items, np.column_stack(scores))
-
-
-def _scorer_of(model, profiles, items):
-    scorer = model._complete_scorer(profiles.as_known_to(model._history()))
-    cols = translation(items, model._items)
-    return scorer if cols is None else _Recoded(scorer, cols, len(model._items))
-
-
-def translation(vocabulary, other):
-    """Return the code in `other` of each id, -1 if unknown; None if all are alike."""
-    if vocabulary is other or (
-        len(vocabulary) == len(other) and np.array_equal(vocabulary.ids, other.ids)
-    ):
-        return None
-    return other.lookup(vocabulary.ids)
-
-
-class _Recoded:
-    """A scorer in the item codes of another vocabulary.
-
-    Parameters
-    ----------
-    scorer : scorer
-        Of a model with `n_items` items.
-    cols : ndarray of shape (n_codes,), dtype=int32
-        The model's code of each item, -1 if it has none.
-    n_items : int
-        How many items the model has.
-    """
-
-    def __init__(self, scorer, cols, n_items):
-        self.scorer = scorer
-        self.cols = cols
-        self.n_items = n_items
-
-    def block(self, lo, hi, out):
-        """Write all items' scores of users lo to hi into `out`."""
-        n_users = hi - lo
-        known = np.empty((n_users, self.n_items), dtype=np.float32)
-        self.scorer.block(lo, hi, known)
-        users = np.arange(lo, hi)
-        unknown = self.scorer.pairs(users, np.full(n_users, -1, dtype=np.int32))
-        there = self.cols >= 0
-        out[:n_users] = unknown[:, None]
-        out[:n_users, there] = known[:, self.cols[there]]
-
-    def pairs(self, users, cols):
-        """Return the scores of single pairs."""
-        codes = np.where(cols >= 0, self.cols[cols], np.int32(-1))
-        return self.scorer.pairs(users, codes)

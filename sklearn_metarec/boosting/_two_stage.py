@@ -10,9 +10,10 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn_metarec._features import FeatureMixin
 from sklearn_metarec._history import History, Profiles, Rows
 from sklearn_metarec.base import BaseRecommender
-from sklearn_metarec.boosting._candidates import Sources, translation
+from sklearn_metarec.boosting._candidates import Sources
 from sklearn_metarec.boosting._holdout import draw_folds, last_pairs
 from sklearn_metarec.boosting._pair_features import PairFeatures
+from sklearn_metarec.ensemble._recoded import translation
 from sklearn_metarec.factorization import IALS
 from sklearn_metarec.interactions import make_csr
 from sklearn_metarec.linear_model import EASE

@@ -172,7 +172,8 @@ class ScoreBlend(BlockScorer):
 
     def _standard(self, scorer, weight, lo, hi):
         """Return a member's scores, weight over their deviation, and their mean."""
-        scores = filled(scorer, lo, hi, self.n_items)
+        scores = np.empty((hi - lo, self.n_items), dtype=np.float32)
+        scorer.block(lo, hi, scores)
         mean = scores.mean(axis=1, keepdims=True)
         deviation = scores.std(axis=1, keepdims=True)
         flat = deviation <= np.finfo(np.float32).eps * np.abs(mean)
@@ -194,20 +195,10 @@ class _RankBlend(BlockScorer):
         """Write all items' scores of users lo to hi into `out`."""
         out = out[: hi - lo]
         out[:] = 0
+        scores = np.empty_like(out)
         for scorer, weight in zip(self.scorers, self.weights, strict=True):
-            scores = filled(scorer, lo, hi, self.n_items)
+            scorer.block(lo, hi, scores)
             best_first = np.argsort(-scores, axis=1, kind="stable")
             worth = np.empty_like(scores)
             np.put_along_axis(worth, best_first, self.worth[None, :], axis=1)
             out += np.float32(weight) * worth
-
-
-def filled(scorer, lo, hi, n_items):
-    """Return a member's scores; what it does not know scores as its lowest."""
-    scores = np.empty((hi - lo, n_items), dtype=np.float32)
-    scorer.block(lo, hi, scores)
-    unknown = np.isnan(scores)
-    if unknown.any():
-        lowest = np.nanmin(scores, axis=1, keepdims=True)
-        scores = np.where(unknown, lowest, scores)
-    return scores

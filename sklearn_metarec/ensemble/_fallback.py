@@ -110,7 +110,11 @@ class Fallback(EnsembleRecommender):
         return [*map(int, demands), 0]
 
     def _combine(self, profiles, scorers):
-        return _Chain(scorers, self._serving(profiles), len(self.items_))
+        known = [
+            np.isin(np.arange(len(self.items_)), self._items.lookup(member.items_))
+            for member in self.estimators_
+        ]
+        return _Chain(scorers, known, self._serving(profiles))
 
     def _serving(self, profiles: Profiles):
         """Return which member serves each user."""
@@ -142,27 +146,30 @@ class Fallback(EnsembleRecommender):
 class _Chain(BlockScorer):
     """Each user's scores by the member that serves them, completed by the next ones."""
 
-    def __init__(self, scorers, serving, n_items):
-        super().__init__(len(serving), n_items)
+    def __init__(self, scorers, known, serving):
+        super().__init__(len(serving), len(known[0]))
         self.scorers = scorers
+        self.known = known
         self.serving = serving
 
     def block(self, lo, hi, out):
         """Write all items' scores of users lo to hi into `out`."""
         out = out[: hi - lo]
         missing = np.ones(out.shape, dtype=bool)
-        for place, scorer in enumerate(self.scorers):
+        row = np.empty((1, self.n_items), dtype=np.float32)
+        for place, (scorer, known) in enumerate(
+            zip(self.scorers, self.known, strict=True)
+        ):
             due = (self.serving[lo:hi] <= place) & missing.any(axis=1)
             for user in np.flatnonzero(due):
-                row = np.empty((1, self.n_items), dtype=np.float32)
                 scorer.block(lo + user, lo + user + 1, row)
-                _complete(out[user], missing[user], row[0])
+                _complete(out[user], missing[user], row[0], known)
         out[missing] = 0
 
 
-def _complete(scores, missing, more):
+def _complete(scores, missing, more, known):
     """Put scores where there are none yet, below those that are there."""
-    new = missing & ~np.isnan(more)
+    new = missing & known
     if not new.any():
         return
     shift = 0.0

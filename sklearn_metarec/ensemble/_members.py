@@ -8,6 +8,7 @@ from sklearn.base import RegressorMixin, clone
 from sklearn_metarec._history import History, Rows
 from sklearn_metarec._vocabulary import encode_ids
 from sklearn_metarec.base import BaseRecommender
+from sklearn_metarec.ensemble._recoded import scorer_of
 from sklearn_metarec.utils._sklearn import BaseComposition, available_if
 
 # Users whose scores for all items are held at a time for single scores.
@@ -150,15 +151,9 @@ class EnsembleRecommender(BaseComposition, BaseRecommender):
         return [profiles.as_known_to(member._history()) for member in self.estimators_]
 
     def _make_scorer(self, profiles):
-        scorers = []
-        for member, own in zip(
-            self.estimators_, self._member_profiles(profiles), strict=True
-        ):
-            scorer = member._complete_scorer(own)
-            if not _same(member._items, self._items):
-                cols = self._items.lookup(member._items.ids)
-                scorer = PartialScorer(scorer, cols)
-            scorers.append(scorer)
+        scorers = [
+            scorer_of(member, profiles, self._items) for member in self.estimators_
+        ]
         return self._combine(profiles, scorers)
 
     def _cannot_tell(self, profiles):
@@ -185,36 +180,9 @@ class _HistoryOfRows(History):
     rows: Rows | None = None
 
 
-def _same(first, second):
-    return first is second or np.array_equal(first.ids, second.ids)
-
-
 def _union(own, others):
     more = [other.ids for other in others if (own.lookup(other.ids) < 0).any()]
     return encode_ids(np.concatenate([own.ids, *more]))[0] if more else own
-
-
-class PartialScorer:
-    """The scores of a member that knows only some of the items; NaN for the others.
-
-    Parameters
-    ----------
-    scorer : scorer
-        Of the member.
-    cols : ndarray of shape (n_member_items,), dtype=int
-        The codes of its items among all.
-    """
-
-    def __init__(self, scorer, cols):
-        self.scorer = scorer
-        self.cols = cols
-
-    def block(self, lo, hi, out):
-        """Write all items' scores of users lo to hi into `out`."""
-        own = np.empty((hi - lo, len(self.cols)), dtype=np.float32)
-        self.scorer.block(lo, hi, own)
-        out[: hi - lo] = np.nan
-        out[: hi - lo, self.cols] = own
 
 
 class BlockScorer:
