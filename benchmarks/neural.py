@@ -1,9 +1,9 @@
 """Measure the neural models: against EASE on the reference split, SASRec on Beauty.
 
 MovieLens-100k of $SKLEARN_METAREC_DATA: PerUserShuffleSplit(test_size=0.2), every row
-positive, pairs of the fit excluded, all items ranked, as in reference_split.py. TwoTower
-reads genres, year, age group, gender and occupation. Amazon Beauty: each user's last
-item, all items ranked.
+positive, pairs of the fit excluded, all items ranked, as in reference_split.py.
+TwoTower reads genres, year, age group, gender and occupation. Amazon Beauty:
+each user's last item, all items ranked.
 
     python benchmarks/neural.py --seeds 5
     python benchmarks/neural.py --beauty

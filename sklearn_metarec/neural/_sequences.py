@@ -1,7 +1,6 @@
 """Histories that know in which order a user had the items."""
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -20,7 +19,7 @@ class OrderedHistory(History):
         added to a history is later than all that it has, whatever its time.
     """
 
-    when: Any = None
+    when: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     @classmethod
     def from_rows(cls, source, *, rating):
