@@ -143,7 +143,7 @@ def blend(leaders, folds, metric, rng):
 
     honest = _cross_fitted(lambda users: learn(users)[1], n_users, rng)
     counts, _ = learn(np.ones(n_users, dtype=bool))
-    if np.count_nonzero(counts) < 2 or not _better(honest, single, rng):
+    if np.count_nonzero(counts) < 2 or not is_better(honest, single, rng):
         return None
     everyone = [leaders[0].outcomes[place].values.copy() for place in range(len(folds))]
     for all_values, fold, some in zip(everyone, folds, values(counts), strict=True):
@@ -188,8 +188,21 @@ def _cross_fitted(learn, n_users, rng):
     return np.where(half, learn(~half), learn(half))
 
 
-def _better(values, than, rng):
-    """Tell whether values are larger for sure."""
+def is_better(values, than, rng):
+    """Tell whether values are larger for sure.
+
+    Parameters
+    ----------
+    values, than : ndarray of shape (n,)
+        Of the same users or rows.
+    rng : RandomState
+        Draws the resamples of the test.
+
+    Returns
+    -------
+    better : bool
+        By a one-sided paired bootstrap; False if there are few.
+    """
     if len(values) < _MIN_USERS:
         return False
     test = paired_test(values, than, random_state=rng)
@@ -327,7 +340,7 @@ def for_short_histories(best, others, folds, rng):
         return None
     long, short, length = found
     honest = _cross_fitted(lambda users: learn(users)[1], len(values), rng)
-    if not _better(honest, values, rng):
+    if not is_better(honest, values, rng):
         return None
     combined = np.split(
         chosen,

@@ -10,6 +10,7 @@ from sklearn_metarec.meta import _combination, _race
 from sklearn_metarec.meta._combination import can_be_member
 from sklearn_metarec.meta._evaluation import Outcome, run_tasks
 from sklearn_metarec.meta._knowledge import Configuration, predict_seconds
+from sklearn_metarec.meta._stacking import StackedRegressor
 from sklearn_metarec.meta._tuning import propose
 
 # How a fit's time grows with the share of users it sees: more than in proportion,
@@ -19,6 +20,9 @@ _COST_EXPONENT = 1.3
 # of the workers, so that the choice does not depend on them.
 _MODELS_TUNED = 2
 _PER_ROUND = 4
+# How many rating models are stacked, and on how many folds: each costs a fit of all.
+_MODELS_STACKED = 4
+_STACK_FOLDS = 3
 _OUT_OF_IT = ("failed", "unmeasured", "skipped")
 # A refit sees all rows, a fit of the comparison those of a training part.
 _REFIT_FACTOR = 1.5
@@ -42,7 +46,8 @@ class Record:
         Its place in the portfolio.
     status : str
         "not run", "ran", "out" (of the race), "failed", "unmeasured" (its score is
-        not a number) or "skipped" (no budget left).
+        not a number), "skipped" (no budget left) or "rejected" (a combination that is
+        not better for sure).
     error : str or None
         Why it failed or was skipped.
     share : float
@@ -51,6 +56,8 @@ class Record:
         Its outcomes on that share, by fold.
     space : dict
         From parameter to the distribution of what tuning may try.
+    expected : float or None
+        What its evaluation is thought to take in seconds, of what never ran.
     """
 
     name: str
@@ -62,6 +69,7 @@ class Record:
     share: float = 0.0
     outcomes: dict = field(default_factory=dict)
     space: dict = field(default_factory=dict)
+    expected: float | None = None
 
     @property
     def score(self):
@@ -190,7 +198,7 @@ class Selection:
     def tune(self, n):
         """Measure further settings of the leaders, at most n; a record each."""
         while n > 0:
-            leaders = self._tunable()
+            leaders = [r for r in self._leading() if r.space][:_MODELS_TUNED]
             n_folds = len(self.folds)
             affordable = (self._evaluations - self._used) / n_folds
             size = int(min(n, _PER_ROUND, affordable))
@@ -217,13 +225,13 @@ class Selection:
             self._run_share(new, 1.0)
             n -= size
 
-    def _tunable(self):
-        """Return the best record of each of the leading models, the best first."""
+    def _leading(self):
+        """Return the best record of each model, the best first."""
         best: dict[str, Record] = {}
         for record in sorted(self.records, key=lambda r: (-r.score, r.place)):
             if record.share == 1 and np.isfinite(record.score):
                 best.setdefault(record.name, record)
-        return [r for r in best.values() if r.space][:_MODELS_TUNED]
+        return list(best.values())
 
     def combine(self):
         """Combine the leaders where that is better for sure; a further record each."""
@@ -248,6 +256,27 @@ class Selection:
             if found is not None:
                 self._add(found)
 
+    def stack(self, seed):
+        """Measure a stack of the leading rating models; keep it if it is better."""
+        affordable = (self._evaluations - self._used) / max(len(self.folds), 1)
+        leaders = self._leading()[:_MODELS_STACKED]
+        if self.measure.metric != "rmse" or len(leaders) < 2 or affordable < 1:
+            return
+        names = [leader.name.replace("__", "_") for leader in leaders]
+        members = [(n, r.estimator) for n, r in zip(names, leaders, strict=True)]
+        fits = sum(leader.mean_time("fit_time") for leader in leaders)
+        record = Record(
+            f"StackedRegressor({', '.join(names)})",
+            StackedRegressor(members, cv=_STACK_FOLDS, random_state=seed), {},
+            len(self.records), expected=(_STACK_FOLDS + 1) * fits,
+        )  # fmt: skip
+        self.records.append(record)
+        self._run_share([record], 1.0)
+        if record.outcomes and not _combination.is_better(
+            record.values, leaders[0].values, self._rng
+        ):
+            record.status = "rejected"
+
     def _add(self, combined):
         """Add a record of a combination, as if it had been measured like the others."""
         outcomes = {}
@@ -271,7 +300,11 @@ class Selection:
 
         One that can be refitted in the time left goes before one that cannot.
         """
-        ran = [r for r in self.records if r.outcomes and np.isfinite(r.score)]
+        ran = [
+            r
+            for r in self.records
+            if r.outcomes and np.isfinite(r.score) and r.status != "rejected"
+        ]
         in_time = [r for r in ran if self.clock.allows(self._refit_cost(r))]
         return max(
             in_time or ran, key=lambda r: (r.share, r.score, -r.place), default=None
@@ -349,6 +382,8 @@ class Selection:
     def _cost(self, record, share):
         """Predict the seconds of an evaluation; None if nothing is known."""
         cost, _ = record.predicted_cost(share)
+        if cost is None:
+            cost = record.expected
         if cost is not None:
             return cost
         # Other settings of the same candidate tell, if only a lower bound.

@@ -96,8 +96,9 @@ class MetaSelector(ChosenRecommender, MetaEstimatorMixin, BaseEstimator):
     combine : {"auto"} or None, default="auto"
         Whether to combine the leaders where that is better for sure, by a paired test
         on users that it was not fitted to: a `Blend` of the best of each candidate,
-        and a `Fallback` to another model for users with short histories. For ranking
-        by metrics that are a mean over users, and rankers of this package.
+        and a `Fallback` to another model for users with short histories, for ranking
+        by metrics that are a mean over users and rankers of this package; for ratings
+        compared by their root mean squared error, a `StackedRegressor`.
     refit : bool, default=True
         Whether to fit the best configuration on all rows.
     store : MetaStore, default=None
@@ -268,7 +269,9 @@ class MetaSelector(ChosenRecommender, MetaEstimatorMixin, BaseEstimator):
                 selection.run(plan, evaluations)
                 self._check_errors(records)
                 selection.tune(self.n_tuned)
-                selection.combine()
+                if self.combine == "auto":
+                    selection.combine()
+                    selection.stack(seed=int(rng.randint(np.iinfo(np.int32).max)))
                 self._remember(records)
             self._set_results(selection, records)
             if self.refit:

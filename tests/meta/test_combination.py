@@ -6,12 +6,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from sklearn_metarec import (
     EASE,
+    BiasRegressor,
     Blend,
     Fallback,
     ItemKNN,
     MetaSelector,
     PopularityRecommender,
     RandomRecommender,
+    StackedRegressor,
 )
 from sklearn_metarec._scoring import TableScorer
 from sklearn_metarec.base import BaseRecommender
@@ -179,3 +181,49 @@ def test_greedy_adds_what_helps_and_stops():
     counts, found = _combination._greedy(np.eye(3), values, np.ones(5, dtype=bool))
     assert counts.tolist() == [1, 1, 0]
     assert_array_equal(found, 1)
+
+
+class Half(BiasRegressor):
+    """Knows the taste of users for items of one parity, by their ids."""
+
+    _parameter_constraints = {**BiasRegressor._parameter_constraints, "parity": [int]}
+
+    def __init__(self, parity=0, *, user_regularization=5.0, item_regularization=2.0,
+                 tol=1e-4):  # fmt: skip
+        super().__init__(
+            user_regularization=user_regularization,
+            item_regularization=item_regularization, tol=tol,
+        )  # fmt: skip
+        self.parity = parity
+
+    def _make_scorer(self, profiles):
+        users = self.users_[np.maximum(profiles.codes, 0)]
+        told = self.items_ % 2 == self.parity
+        return TableScorer(np.where(told, taste(users[:, None], self.items_), 3.0))
+
+
+def taste(users, items):
+    return 3.0 + np.sin(users * 12.9 + items * 78.2)
+
+
+def test_rating_models_are_stacked_where_that_is_better():
+    rng = np.random.default_rng(0)
+    X = np.array([(user, item) for user in range(60) for item in range(40)])
+    X = X[rng.random(len(X)) < 0.7]
+    y = taste(X[:, 0], X[:, 1]) + rng.normal(0, 0.1, len(X))
+    candidates = [("even", Half(0), {}), ("odd", Half(1), {})]
+    selector = MetaSelector(candidates, task="rating", random_state=0).fit(X, y)
+    assert isinstance(selector.best_estimator_, StackedRegressor)
+    alone = MetaSelector(candidates, task="rating", combine=None, random_state=0)
+    assert -selector.best_score_ < 0.8 * -alone.fit(X, y).best_score_
+
+
+def test_a_stack_that_is_no_better_is_rejected():
+    X, y = make_interactions(150, 50, 4000, feedback="explicit", random_state=0)
+    noise = np.random.default_rng(0).normal(3, 1, len(y))
+    candidates = [("a", BiasRegressor(), {}), ("b", BiasRegressor(tol=1e-3), {})]
+    selector = MetaSelector(candidates, task="rating", random_state=0).fit(X, noise)
+    assert isinstance(selector.best_estimator_, BiasRegressor)
+    board = selector.leaderboard_
+    [status] = board["status"][board["candidate"].str.startswith("Stacked")]
+    assert status == "rejected"
