@@ -8,7 +8,11 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.metrics import get_scorer
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from sklearn.utils.validation import (
+    assert_all_finite,
+    check_consistent_length,
+    check_is_fitted,
+)
 
 from sklearn_metarec._evaluate import evaluate_ranking
 from sklearn_metarec._vocabulary import Vocabulary
@@ -307,6 +311,7 @@ class MetaSelector(ChosenRecommender, MetaEstimatorMixin, BaseEstimator):
         check_consistent_length(coded, y, sample_weight)
         if y is not None:
             y = column_or_1d(y, dtype=np.float64)
+            assert_all_finite(y, input_name="y")
         if self.task == "rating" and y is None:
             raise ValueError(
                 "This MetaSelector requires y to be passed, but the target y is None: "

@@ -61,8 +61,10 @@ class NeuralRegressor(FeatureMixin, NeuralMixin, BaseRatingRecommender):
         columns of X that are features of the item.
     feature_encoder : transformer, default=None
         Makes numbers of the features; by default `FeatureEncoder(normalize=True)`.
-    regularization : float, default=12.0
-        The penalty of squares, in ratings.
+    regularization : float, default=6.0
+        The penalty of squares, in ratings. On training parts of movielens_100k 6 was
+        best of 2 to 50; on those of movielens_latest_small, with ten ratings an item,
+        none was better than biases alone, which is what 12 and more leave of the model.
     l1_regularization : float, default=0.0
         The penalty of absolute values, in ratings.
     bias_regularization : float, default=3.0
@@ -73,8 +75,8 @@ class NeuralRegressor(FeatureMixin, NeuralMixin, BaseRatingRecommender):
         Of Adam, in the first epoch; it falls in proportion to the epochs left.
     batch_size : int, default=1024
         Ratings a step.
-    epochs : int, default=20
-        How often all ratings are visited.
+    epochs : int, default=40
+        How often all ratings are visited. Half as many were worse by 1%.
     early_stopping : bool, default=False
         Whether to hold out a fifth of the ratings of some users, and to keep what the
         epoch learned that predicts them best.
@@ -151,9 +153,9 @@ class NeuralRegressor(FeatureMixin, NeuralMixin, BaseRatingRecommender):
 
     def __init__(
         self, embedding_dim=16, *, hidden_dim=16, item_features=None,
-        feature_encoder=None, regularization=12.0, l1_regularization=0.0,
+        feature_encoder=None, regularization=6.0, l1_regularization=0.0,
         bias_regularization=3.0, dropout=0.0, learning_rate=0.01, batch_size=1024,
-        epochs=20, early_stopping=False, validation_fraction=0.1, n_iter_no_change=5,
+        epochs=40, early_stopping=False, validation_fraction=0.1, n_iter_no_change=5,
         random_state=None, n_jobs=None,
     ):  # fmt: skip
         self.embedding_dim = embedding_dim
