@@ -25,7 +25,7 @@ def main():
     X = clean_interactions(data.data, data.target).X
     selector = MetaSelector(budget=options.budget, random_state=0).fit(X)
     print(selector.leaderboard_.drop(columns="error").to_string(index=False))
-    display = LeaderboardDisplay.from_selector(selector, max_rows=12)
+    display = LeaderboardDisplay.from_selector(selector)
     display.figure_.savefig(options.output, dpi=120)
 
 

@@ -5,6 +5,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_metarec.inspection._axes import new_axes
 
+_ROOM = 1.9
 _COLOR, _PALE = "#2563eb", "#bfdbfe"
 
 
@@ -108,7 +109,7 @@ class LeaderboardDisplay:
         display : LeaderboardDisplay
             Itself.
         """
-        self.ax_ = ax = new_axes(ax, (8, 0.42 * len(self.names) + 1.1))
+        self.ax_ = ax = new_axes(ax, (10, 0.36 * len(self.names) + 1))
         self.figure_ = ax.figure
         places = np.arange(len(self.names))
         colors = [_COLOR if share == 1 else _PALE for share in self.shares]
@@ -127,8 +128,9 @@ class LeaderboardDisplay:
         ax.bar_label(self.bars_, labels, padding=4, fontsize=9)
         ax.set_yticks(places, self.names)
         ax.invert_yaxis()
+        # Room for the labels at the ends of the bars.
         low, high = min(self.scores.min(), 0), max(self.scores.max(), 0)
-        ax.set_xlim(low * 1.35, high * 1.35 or None)
+        ax.set_xlim(low * _ROOM, high * _ROOM or None)
         ax.set_xlabel(f"{self.scoring} on the held-out part, and seconds to fit")
         return self
 
