@@ -14,6 +14,7 @@ from sklearn_metarec.interactions import compressed_parts
 from sklearn_metarec.meta._episodes import Adam, Rows, batches, padded
 from sklearn_metarec.meta._feature_vectors import FeatureVectors
 from sklearn_metarec.meta._inner_loops import Personalizer, RatingScorer
+from sklearn_metarec.neural._tensorflow import load
 from sklearn_metarec.utils._sklearn import (
     CallbackSupportMixin,
     HasMethods,
@@ -344,8 +345,7 @@ class MetaRegressor(CallbackSupportMixin, FeatureMixin, BaseRatingRecommender):
         return Rows(indptr, cols, targets, outcomes, history.weights)
 
     def _step(self, adam, rate, batch, rows, rng):
-        from sklearn_metarec.neural._tf import _meta
-
+        gradients = load("_meta", self.n_jobs)
         members, support, query = batch
         x, users = self._vectors["item"], self._vectors["user"]
         everything = np.concatenate(support + query)
@@ -357,7 +357,7 @@ class MetaRegressor(CallbackSupportMixin, FeatureMixin, BaseRatingRecommender):
         shown = rng.random((len(items), 1)) >= self.hidden_items
         shown = shown & (self.item_ids or np.zeros_like(shown))
         parameters["own"] = parameters["own"][items] * shown
-        compute = _meta.loss_and_gradients(
+        compute = gradients.loss_and_gradients(
             self.inner, self.encoder, self._constant, self.inner_steps,
             self.second_order,
         )  # fmt: skip

@@ -8,11 +8,7 @@ e = f(x W + b + v) of them, z is [1, e] (or e), the prediction is z h. `m` is wh
 head starts, or to where its penalty draws it. Rows are padded with weight zero.
 """
 
-import os
 from functools import cache
-
-# Before the import: what TensorFlow has to say of the machine is no user's concern.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import tensorflow as tf
 
