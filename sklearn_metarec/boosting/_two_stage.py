@@ -13,6 +13,7 @@ from sklearn_metarec.base import BaseRecommender
 from sklearn_metarec.boosting._candidates import Sources
 from sklearn_metarec.boosting._holdout import draw_folds, last_pairs
 from sklearn_metarec.boosting._pair_features import PairFeatures
+from sklearn_metarec.ensemble._members import BlockScorer
 from sklearn_metarec.ensemble._recoded import translation
 from sklearn_metarec.factorization import IALS
 from sklearn_metarec.interactions import make_csr
@@ -309,7 +310,7 @@ class TwoStageRecommender(FeatureMixin, BaseComposition):
             return stage.scorers[0]
         return _TwoStageScorer(
             stage, self._features.of_users(profiles), self._rank_scores,
-            len(self._items),
+            len(profiles), len(self._items),
         )  # fmt: skip
 
     def _rank_scores(self, features):
@@ -344,7 +345,7 @@ class _RowHistory(History):
         return History(self.users, self.items, part)
 
 
-class _TwoStageScorer:
+class _TwoStageScorer(BlockScorer):
     """The second stage's scores of candidates, all else below them.
 
     Parameters
@@ -353,15 +354,15 @@ class _TwoStageScorer:
         Finds the candidates.
     features, rank : callable
         From candidates to features, and from these to scores.
-    n_items : int
-        How many items there are.
+    n_users, n_items : int
+        Whose scores, and of how many items.
     """
 
-    def __init__(self, stage, features, rank, n_items):
+    def __init__(self, stage, features, rank, n_users, n_items):
+        super().__init__(n_users, n_items)
         self.stage = stage
         self.features = features
         self.rank = rank
-        self.n_items = n_items
 
     def block(self, lo, hi, out):
         """Write all items' scores of users lo to hi into `out`."""
@@ -381,22 +382,6 @@ class _TwoStageScorer:
         others /= np.where(span > 0, span, 1)
         out[rows] = others + (lowest - 1)[:, None]
         out[found.users - lo, found.cols] = scores
-
-    def pairs(self, users, cols):
-        """Return the scores of single pairs."""
-        scores = np.zeros(len(cols), dtype=np.float32)
-        order = np.argsort(users, kind="stable")
-        asked = users[order]
-        for lo in np.unique(asked // _USERS_PER_TASK) * _USERS_PER_TASK:
-            hi = min(lo + _USERS_PER_TASK, int(asked[-1]) + 1)
-            table = np.empty((hi - lo, self.n_items), dtype=np.float32)
-            self.block(lo, hi, table)
-            part = order[slice(*np.searchsorted(asked, [lo, hi]))]
-            known = cols[part] >= 0
-            rows = users[part] - lo
-            # An item that nobody has is no better than the last one.
-            scores[part] = np.where(known, table[rows, cols[part]], table[rows].min(1))
-        return scores
 
 
 def _check_sources(sources):

@@ -1,5 +1,6 @@
 """What the recommenders share that are made of others."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -185,7 +186,7 @@ def _union(own, others):
     return encode_ids(np.concatenate([own.ids, *more]))[0] if more else own
 
 
-class BlockScorer:
+class BlockScorer(ABC):
     """A scorer whose scores of an item depend on those of the user's other items.
 
     A subclass supplies `block`; an unknown item scores as low as the lowest.
@@ -200,9 +201,9 @@ class BlockScorer:
         self.n_users = n_users
         self.n_items = n_items
 
+    @abstractmethod
     def block(self, lo, hi, out):
         """Write all items' scores of users lo to hi into `out`."""
-        raise NotImplementedError
 
     def pairs(self, users, cols):
         """Return the scores of single pairs."""
