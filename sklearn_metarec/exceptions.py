@@ -5,13 +5,20 @@ Warning
     ├── ColdUsersWarning      the users asked for are unknown to the model
     └── ColumnsWarning        the columns of a table were taken by position
 Exception
-└── ValueError
-    └── InvalidModelFileError a file is not a model, or not one to be trusted
+├── ValueError
+│   └── InvalidModelFileError a file is not a model, or not one to be trusted
+└── OSError
+    └── DatasetError          a data set is not there, not to be had, or damaged
 """
 
 from __future__ import annotations
 
-__all__ = ["ColdUsersWarning", "ColumnsWarning", "InvalidModelFileError"]
+__all__ = [
+    "ColdUsersWarning",
+    "ColumnsWarning",
+    "DatasetError",
+    "InvalidModelFileError",
+]
 
 
 class ColdUsersWarning(UserWarning):
@@ -32,3 +39,11 @@ class ColumnsWarning(UserWarning):
 
 class InvalidModelFileError(ValueError):
     """A file is no saved recommender, is damaged, or holds types not trusted."""
+
+
+class DatasetError(OSError):
+    """A data set is neither in its folder nor to be had, or its files are damaged.
+
+    The message says where it was looked for, what went wrong on the way, and which
+    files to put there where there is no network.
+    """
