@@ -3,7 +3,8 @@
 Warning
 └── UserWarning
     ├── ColdUsersWarning      the users asked for are unknown to the model
-    └── ColumnsWarning        the columns of a table were taken by position
+    ├── ColumnsWarning        the columns of a table were taken by position
+    └── ModelVersionWarning   a model was saved by another version
 Exception
 ├── ValueError
 │   └── InvalidModelFileError a file is not a model, or not one to be trusted
@@ -18,6 +19,7 @@ __all__ = [
     "ColumnsWarning",
     "DatasetError",
     "InvalidModelFileError",
+    "ModelVersionWarning",
 ]
 
 
@@ -34,6 +36,14 @@ class ColumnsWarning(UserWarning):
 
     None of its names says which column holds what: rename them to `user_id` and
     `item_id`, or filter this warning where the first two are the right ones.
+    """
+
+
+class ModelVersionWarning(UserWarning):
+    """A model file was written by another version of this package or scikit-learn.
+
+    It was loaded all the same. Whether it still says what it said is for a test of
+    some predictions to show; to be sure, fit it again.
     """
 
 

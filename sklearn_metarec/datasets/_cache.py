@@ -66,7 +66,7 @@ class DataSet:
     dropped: frozenset = field(default_factory=frozenset)
 
     def path(self, folder, part=""):
-        """The file of a part in a folder."""
+        """Return the file of a part in a folder."""
         return folder / f"{self.name}{part}.csv.gz"
 
 

@@ -76,8 +76,8 @@ def fetch_movielens(
         feature_names, target_names : list of str
             The columns of `data`, and the name of the target.
         item_features : ndarray of shape (n_movies, 4), dtype=object, or DataFrame
-            Movie id, title, year (of the release; NaN where unknown) and genres (separated
-            by `|`).
+            Movie id, title, year of the release (NaN where unknown) and genres
+            (separated by `|`).
         user_features : ndarray of shape (n_users, 5), dtype=object, or DataFrame
             User id, age, gender, occupation and zip code, in the order of the files;
             None for "latest-small", which has none.

@@ -2,7 +2,7 @@
 
 import re
 import zipfile
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 _NAMESPACE = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 
@@ -37,7 +37,7 @@ def _shared_texts(book):
 
 def _elements(file, name):
     """Yield the elements of a name, and forget each of them when it is read."""
-    events = ElementTree.iterparse(file, events=("start", "end"))
+    events = ET.iterparse(file, events=("start", "end"))
     parents = []
     for event, element in events:
         if event == "start":

@@ -106,12 +106,11 @@ def workbook(rows):
                 cells.append(f'<c r="{column}{r}" s="1"><v>{cell!r}</v></c>')
         lines.append(f'<row r="{r}">{"".join(cells)}</row>')
     space = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+    sheet = f"<sheetData>{''.join(lines)}</sheetData>"
     texts = "".join(f"<si><t>{text}</t></si>" for text in shared)
     return zipped(
         {
-            "xl/worksheets/sheet1.xml": (
-                f"<worksheet {space}><sheetData>{''.join(lines)}</sheetData></worksheet>"
-            ),
+            "xl/worksheets/sheet1.xml": f"<worksheet {space}>{sheet}</worksheet>",
             "xl/sharedStrings.xml": f"<sst {space}>{texts}</sst>",
         }
     )
