@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.utils.validation import has_fit_parameter
 
 from sklearn_metarec import EASE, BiasRegressor, PopularityRecommender
 from sklearn_metarec.preprocessing import IdEncoder
@@ -352,7 +353,7 @@ def _check_documented(error):
 
 
 def _fit_args(model, case):
-    if hasattr(model, "recommend") and hasattr(model, "partial_fit"):
+    if has_fit_parameter(model, "sample_weight"):
         return case["y"], case["weight"]
     return (case["y"],)
 

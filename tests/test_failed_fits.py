@@ -23,7 +23,7 @@ from sklearn_metarec import (
 )
 from sklearn_metarec._scoring import FixedScorer
 from sklearn_metarec.base import BaseRecommender
-from sklearn_metarec.meta import MetaRidgeRegressor, StackedRegressor
+from sklearn_metarec.meta import StackedRegressor
 from sklearn_metarec.neural import MultVAE
 from sklearn_metarec.utils import all_estimators
 
@@ -157,10 +157,10 @@ def test_a_fit_that_is_interrupted_anywhere(name):
     with Interrupted() as whole:
         type(model)(**model.get_params(deep=False)).fit(X, y)
     assert whole.calls > 10
-    for at in np.unique(np.linspace(1, whole.calls, 12, dtype=int)):
+    # Some calls are made by the first fit only.
+    for at in np.unique(np.linspace(1, 0.8 * whole.calls, 8, dtype=int)):
         with pytest.raises(KeyboardInterrupt), Interrupted(at):
-            model.fit([["new", 1], ["b", 20], ["b", 1]], [1.0, 2.0, 3.0])
-            pytest.skip("This table is learned in fewer calls.")
+            model.fit(X, y)
         assert {name: id(value) for name, value in vars(model).items()} == before
         assert_array_equal(model.predict(X), expected)
         new = type(model)(**model.get_params(deep=False))
@@ -186,7 +186,7 @@ class Stops:
         raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("kind", [IALS, MFRegressor, FMRegressor, MetaRidgeRegressor])
+@pytest.mark.parametrize("kind", [IALS, MFRegressor, FMRegressor])
 def test_a_callback_that_is_interrupted(kind):
     model = kind(2, max_iter=4).set_callbacks(Stops())
     before = set(vars(model))
