@@ -13,6 +13,26 @@ from sklearn_metarec.interactions import (
     time_values,
 )
 
+# Targets and weights of which sums of squares are numbers, also in single precision.
+_LARGEST = 1e16
+SMALLEST_WEIGHT = 1e-16
+
+
+def check_magnitude(values, name, *, smallest=0.0):
+    """Check that targets or weights are of a size that can be computed with.
+
+    Values of 0 are all right; `smallest` is the least that others may be.
+    """
+    size = np.abs(values)
+    wrong = (size > _LARGEST) | ((size < smallest) & (size > 0))
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        least = f"is 0 or from {smallest:g}" if smallest else "is up"
+        raise ValueError(
+            f"{name} is {values[row]} at row {row}; what can be computed with {least} "
+            f"to {_LARGEST:g}. Scale it."
+        )
+
 
 class Asked:
     """The users of a call, in the order asked, repeated ones too.

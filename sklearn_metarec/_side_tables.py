@@ -28,7 +28,8 @@ class SharesSideTables:
         return with_stored_frames(super().__getstate__())
 
     def __setstate__(self, state):
-        super().__setstate__(without_stored_frames(state))
+        # BaseEstimator's, which is right of this class.
+        super().__setstate__(without_stored_frames(state))  # type: ignore[misc]
 
     def __sklearn_clone__(self):
         shared = {

@@ -282,10 +282,10 @@ def _is_hashable(value):
 def _sorted_order(unique, name):
     ids = unique.tolist()
     if all(type(id_) is str for id_ in ids):
-        return np.array(sorted(range(len(ids)), key=ids.__getitem__))
+        return np.array(sorted(range(len(ids)), key=ids.__getitem__), dtype=np.intp)
     keys = [_sort_key(id_, name) for id_ in ids]
     try:
-        return np.array(sorted(range(len(ids)), key=keys.__getitem__))
+        return np.array(sorted(range(len(ids)), key=keys.__getitem__), dtype=np.intp)
     except TypeError as error:
         raise TypeError(
             f"{name} holds values that cannot be sorted ({error}). Use integers, "

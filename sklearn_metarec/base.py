@@ -16,9 +16,11 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from sklearn_metarec._evaluate import evaluate_ranking
 from sklearn_metarec._history import Context, History, Profiles, Rows
 from sklearn_metarec._request import (
+    SMALLEST_WEIGHT,
     Asked,
     check_ids,
     check_k,
+    check_magnitude,
     most_similar,
     read_context,
     read_rows,
@@ -46,10 +48,6 @@ from sklearn_metarec.utils._sklearn import (
 )
 
 __all__ = ["BaseRatingRecommender", "BaseRecommender", "Explanation", "recommend"]
-
-
-# The largest absolute target or weight of a row.
-_LARGEST = 1e16
 
 
 def _has(*hooks):
@@ -213,12 +211,8 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
             sample_weight = check_sample_weight(
                 sample_weight, X, dtype=np.float64, ensure_non_negative=True
             )
-            self._check_magnitude(sample_weight, "sample_weight")
+            check_magnitude(sample_weight, "sample_weight", smallest=SMALLEST_WEIGHT)
             keep = sample_weight > 0
-            if not keep.any():
-                raise ValueError(
-                    "Every sample_weight is 0: there is nothing to learn from."
-                )
             if not keep.all():
                 kept = np.flatnonzero(keep)
                 interactions = interactions[kept]
@@ -240,7 +234,7 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
         if not finite.all():
             row = int(np.argmin(finite))
             raise ValueError(f"Input y contains NaN or inf: {y[row]} at row {row}.")
-        self._check_magnitude(y, "y")
+        check_magnitude(y, "y")
         if not rating and (y < 0).any():
             row = int(np.argmax(y < 0))
             raise ValueError(
@@ -250,16 +244,6 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
                 "model (...Regressor)."
             )
         return y
-
-    def _check_magnitude(self, values, name):
-        """Check that sums of squares are numbers, also in single precision."""
-        too_large = np.abs(values) > _LARGEST
-        if too_large.any():
-            row = int(np.argmax(too_large))
-            raise ValueError(
-                f"{name} is too large: {values[row]} at row {row}, where at most "
-                f"{_LARGEST:g} can be computed with. Scale it."
-            )
 
     def _check_columns(self, X, *, reset):
         """Check the number and names of columns, unless the names say it all."""

@@ -66,14 +66,14 @@ def save(model, path):
         If a side table has a column of a type that a file cannot hold, such as periods
         or objects of one's own.
 
+    See Also
+    --------
+    load : The way back.
+
     Notes
     -----
     Side tables that are frames of pandas or polars are stored as arrays, and come back
     as frames.
-
-    See Also
-    --------
-    load : The way back.
 
     Examples
     --------

@@ -76,19 +76,7 @@ def fetch(
 ):  # fmt: skip
     """Return a data set, downloaded if it has to be, as a Bunch or as `(X, y)`.
 
-    Parameters
-    ----------
-    dataset : DataSet
-        Which.
-    description : str
-        The file of its description.
-    data_home, download_if_missing, n_retries, delay, return_X_y, as_frame
-        As in :func:`fetch_movielens`.
-
-    Returns
-    -------
-    bunch : Bunch or tuple
-        The data set.
+    `description` is the file of its description; all else is as in `fetch_movielens`.
     """
     folder = Path(get_data_home(data_home))
     if not dataset.path(folder).exists():

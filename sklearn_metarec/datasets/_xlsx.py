@@ -1,7 +1,7 @@
 """The cells of a spreadsheet, as text, without a library for it."""
 
-import re
 import zipfile
+from string import digits
 from xml.etree import ElementTree as ET
 
 _NAMESPACE = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
@@ -56,7 +56,7 @@ def _text(element):
 
 def _cells(row, texts):
     for cell in row.iter(_NAMESPACE + "c"):
-        column = re.match("[A-Z]+", cell.get("r")).group()
+        column = cell.get("r").rstrip(digits)
         if cell.get("t") == "inlineStr":
             yield column, _text(cell)
             continue

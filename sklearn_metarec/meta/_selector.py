@@ -19,6 +19,7 @@ from sklearn_metarec._vocabulary import Vocabulary
 from sklearn_metarec.base import BaseRecommender, unchanged_on_failure
 from sklearn_metarec.interactions import (
     Interactions,
+    check_is_table,
     encode_interactions,
     has_named_columns,
 )
@@ -258,6 +259,7 @@ class MetaSelector(ChosenRecommender, MetaEstimatorMixin, BaseEstimator):
             clock = Clock(seconds)
             rng = check_random_state(self.random_state)
             known = self._known()
+            check_is_table(X)
             validate_data(self, X, skip_check_array=True)
             data = self._read(X, y, sample_weight)
             self.meta_features_ = meta_features(data.coded, data.y)
