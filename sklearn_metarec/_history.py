@@ -7,14 +7,18 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from sklearn_metarec._vocabulary import Vocabulary, encode_ids
+from sklearn_metarec._kernels import csr
+from sklearn_metarec._vocabulary import Vocabulary
 from sklearn_metarec.interactions import (
     Interactions,
     compressed_parts,
     make_csr,
     pair_matrix,
-    take_csr,
 )
+
+# Once the rows that updates changed hold such a share of the pairs, all are copied
+# into one matrix: so seldom that it costs next to nothing an update.
+_MOST_CHANGED = 1 / 16
 
 
 @dataclass(frozen=True)
@@ -105,9 +109,7 @@ class History:
         n_users = self.matrix.shape[0]
         if len(codes) == n_users and np.array_equal(codes, np.arange(n_users)):
             return self
-        matrix, source = take_csr(self.matrix, codes)
-        weights = None if self.weights is None else self.weights[source]
-        return History(None, self.items, matrix, weights)
+        return _gather([(self, codes)])
 
     def subset(self, keep):
         """Return the pairs of a mask, in the same codes."""
@@ -134,24 +136,79 @@ class History:
         return History(self.users, self.items, _means(totals, weights), weights)
 
     def merge(self, other):
-        """Return the union of two histories with vocabularies of their own."""
-        users = union(self.users, other.users)
-        items = union(self.items, other.items)
-        return self.recode(users, items).add(other.recode(users, items))
+        """Return the union of two histories with vocabularies of their own.
+
+        Where the other one has no new items, no more is read of this one than the
+        rows of the other's users: see :class:`GrownHistory`.
+        """
+        users = self.users.union(other.users)
+        items = self.items.union(other.items)
+        with_pairs = np.flatnonzero(np.diff(other.matrix.indptr))
+        ids = other.users.ids[with_pairs]
+        changed = users.lookup(ids)
+        new = other.recode(None, items).take(with_pairs)
+        known = self if items is self.items else self.recode(None, items)
+        own = known.take(self.users.lookup(ids)).add(new)
+        place = None
+        if users is not self.users:
+            place = users.lookup(self.users.ids)
+        stored, earlier = (_moved(*part, place, len(users)) for part in known.parts())
+        fresh = np.sort(np.append(changed, np.flatnonzero(earlier[1] >= 0)))
+        fresh = fresh[np.append(True, np.diff(fresh) > 0)] if len(fresh) else fresh
+        row_of = np.full(len(users), -1)
+        row_of[changed] = np.arange(len(changed))
+        stored[1][changed] = earlier[1][changed] = -1
+        both = _gather([(earlier[0], earlier[1][fresh]), (own, row_of[fresh])])
+        row_of[fresh] = np.arange(len(fresh))
+        return GrownHistory(users, items, stored, (both, row_of)).settled()
+
+    def parts(self):
+        """Return two pairs of (history, the row of it that a user has, or -1)."""
+        n_users, n_items = self.matrix.shape
+        no_pairs = make_csr(
+            np.zeros(1, dtype=np.int32), self.matrix.indices[:0], self.matrix.data[:0],
+            (0, n_items),
+        )  # fmt: skip
+        weights = None if self.weights is None else self.weights[:0]
+        nothing = History(None, self.items, no_pairs, weights)
+        return (self, np.arange(n_users)), (nothing, np.full(n_users, -1))
+
+    def stored(self):
+        """Return what a model keeps of it."""
+        return self
+
+    def settled(self):
+        """Return the history in one matrix, if it is so already or worth while."""
+        return self
+
+    def state(self):
+        """Return what a model's file holds of it, beside the vocabularies."""
+        return {"history_": self.matrix, "_pair_weights": self.weights}
+
+    @classmethod
+    def from_state(cls, users, items, state):
+        """Return what :meth:`state` told, and take it out of a model's state."""
+        return cls(users, items, state.pop("history_"), state.pop("_pair_weights"))
+
+    @property
+    def n_pairs(self):
+        """How many pairs there are."""
+        return self.matrix.nnz
 
     def recode(self, users, items):
         """Return the same pairs in the codes of larger vocabularies.
 
         With `users=None` the rows stay as they are.
         """
-        entries = self.matrix.tocoo()
-        rows, n_users = entries.row.astype(np.int32), self.matrix.shape[0]
-        if users is not None and self.users is not None:
-            rows, n_users = users.lookup(self.users.ids)[rows], len(users)
-        cols = items.lookup(self.items.ids)[entries.col]
+        indptr, cols, data = compressed_parts(self.matrix)
+        if users is not None and self.users is not None and users is not self.users:
+            counts = np.zeros(len(users) + 1, dtype=np.int64)
+            counts[1 + users.lookup(self.users.ids)] = np.diff(indptr)
+            indptr = np.cumsum(counts)
         # Both vocabularies are sorted the same way, so the order of pairs stays.
-        shape = (n_users, len(items))
-        matrix = pair_matrix(rows, cols, entries.data, shape)
+        if items is not self.items:
+            cols = items.lookup(self.items.ids)[cols]
+        matrix = make_csr(indptr, cols, data, (len(indptr) - 1, len(items)))
         return History(users, items, matrix, self.weights)
 
     def restrict(self, items):
@@ -170,14 +227,113 @@ def _means(totals, weights):
     return make_csr(indptr, indices, totals.data / weights, totals.shape)
 
 
-def union(first, second):
-    """Return the vocabulary of the ids of two."""
-    return encode_ids(np.concatenate([first.ids, second.ids]))[0]
+def _moved(history, rows, place, n_users):
+    """Return a part whose users have other codes; new users have no row in it."""
+    if place is None:
+        return history, rows.copy()
+    moved = np.full(n_users, -1)
+    moved[place] = rows
+    return history, moved
+
+
+def _gather(parts):
+    """Return rows of several histories; of each, at most one has it, the others -1."""
+    first = parts[0][0]
+    lengths = np.zeros(len(parts[0][1]) + 1, dtype=np.int64)
+    for history, rows in parts:
+        there = np.flatnonzero(rows >= 0)
+        own, indptr = rows[there], history.matrix.indptr
+        lengths[1 + there] = indptr[own + 1] - indptr[own]
+    indptr = np.cumsum(lengths)
+
+    def collect(values):
+        out = np.empty(indptr[-1], dtype=values[0].dtype)
+        for (history, rows), value in zip(parts, values, strict=True):
+            csr.copy_rows(
+                rows.astype(np.int64), history.matrix.indptr, value, indptr, out
+            )
+        return out
+
+    indices = collect([history.matrix.indices for history, _ in parts])
+    data = collect([history.matrix.data for history, _ in parts])
+    weights = None
+    if first.weights is not None:
+        weights = collect([history.weights for history, _ in parts])
+    shape = (len(indptr) - 1, first.matrix.shape[1])
+    return History(None, first.items, make_csr(indptr, indices, data, shape), weights)
+
+
+class GrownHistory(History):
+    """A history after updates: the rows that they changed lie beside the others.
+
+    An update of one user thus costs their rows, and not a copy of all. Whoever asks for
+    the matrix gets it in one, and from then on it is kept so.
+
+    Parameters
+    ----------
+    users, items : Vocabulary
+        The ids of rows and columns.
+    stored, fresh : tuple of (History, ndarray of shape (n_users,))
+        The pairs before, and those of the changed rows; and the row of either that each
+        user has, -1 where it has none.
+    """
+
+    def __init__(self, users, items, stored, fresh):
+        # The base class is frozen: that is how its own constructor does it.
+        vars(self).update(users=users, items=items, _parts=(stored, fresh))
+
+    def __reduce__(self):
+        return History, (self.users, self.items, self.matrix, self.weights)
+
+    @cached_property
+    def _whole(self):
+        pairs = _gather(self._parts)
+        return History(self.users, self.items, pairs.matrix, pairs.weights)
+
+    @property
+    def matrix(self):
+        """The strengths or ratings, all in one matrix."""
+        return self._whole.matrix
+
+    @property
+    def weights(self):
+        """The weight of each rating, in the order of the matrix."""
+        return self._whole.weights
+
+    @cached_property
+    def n_pairs(self):
+        """How many pairs there are."""
+        (before, rows), (fresh, _) = self._parts
+        replaced = np.ones(before.matrix.shape[0], dtype=bool)
+        replaced[rows[rows >= 0]] = False
+        gone = np.diff(before.matrix.indptr)[replaced].sum()
+        return int(before.matrix.nnz - gone + fresh.matrix.nnz)
+
+    def settled(self):
+        """Return the history in one matrix, if it is so already or worth while."""
+        (before, _), (fresh, _) = self._parts
+        if "_whole" in vars(self):
+            return self._whole
+        many = fresh.matrix.nnz > _MOST_CHANGED * before.matrix.nnz
+        return self._whole if many else self
+
+    def take(self, codes):
+        """Return the rows of the given user codes; -1 gives an empty row."""
+        if "_whole" in vars(self) or len(codes) == len(self.users):
+            return self._whole.take(codes)
+        known = codes >= 0
+        return _gather(
+            [(part, np.where(known, rows[codes], -1)) for part, rows in self._parts]
+        )
+
+    def parts(self):
+        """Return two pairs of (history, the row of it that a user has, or -1)."""
+        return self._whole.parts() if "_whole" in vars(self) else self._parts
 
 
 def carry_over(old, new, known, start):
     """Write what is known of the ids of one vocabulary over the starts of another."""
-    start[new.lookup(old.ids)] = known
+    start[slice(None) if new is old else new.lookup(old.ids)] = known
     return start
 
 

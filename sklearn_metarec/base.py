@@ -105,9 +105,11 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
     n_jobs = None
     # Whether scores depend on the time or on other columns of a request.
     _reads_context = False
+    # How rows become pairs.
+    _history_class = History
 
     def __sklearn_is_fitted__(self):
-        return hasattr(self, "history_")
+        return hasattr(self, "_stored")
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -119,14 +121,22 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
 
     def __getstate__(self):
         state = super().__getstate__()
-        if "_users" in state:  # the vocabularies hold the ids
-            state = {k: v for k, v in state.items() if k not in ("users_", "items_")}
+        if "_stored" in state:
+            del state["users_"], state["items_"]  # the vocabularies hold the ids
+            state |= state.pop("_stored").state()
         return state
 
     def __setstate__(self, state):
         super().__setstate__(state)
-        if "_users" in self.__dict__:
+        own = vars(self)
+        if "_users" in own:
             self.users_, self.items_ = self._users.ids, self._items.ids
+            self._stored = self._history_class.from_state(self._users, self._items, own)
+
+    @property
+    def history_(self):
+        """The pairs of the fit with their strengths or mean ratings."""
+        return self._stored.matrix
 
     # ------------------------------------------------------------------ learning
 
@@ -191,6 +201,7 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
             history = old.merge(new)
             self._set_history(history)
             self._update(history, old, new)
+            self._stored = self._stored.settled()
         return self
 
     def _read_rows(self, X, y, sample_weight, *, reset):
@@ -223,7 +234,8 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
 
     def _collect(self, rows):
         """Return the pairs of rows: of a fit, an update or a call's `history`."""
-        return History.from_rows(rows, rating=isinstance(self, RegressorMixin))
+        rating = isinstance(self, RegressorMixin)
+        return self._history_class.from_rows(rows, rating=rating)
 
     def _check_target(self, y, rating):
         y = column_or_1d(y, dtype=np.float64, warn=True)
@@ -255,11 +267,10 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
     def _set_history(self, history):
         self._users, self._items = history.users, history.items
         self.users_, self.items_ = history.users.ids, history.items.ids
-        self.history_ = history.matrix
-        self._pair_weights = history.weights
+        self._stored = history.stored()
 
     def _history(self):
-        return History(self._users, self._items, self.history_, self._pair_weights)
+        return self._stored
 
     # ------------------------------------------------------------------- scoring
 
@@ -302,13 +313,14 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
         """
         check_is_fitted(self)
         rows, cols = self._users.lookup(users), self._items.lookup(items)
-        n_items = len(self._items)
-        matrix = self.history_
+        used, positions = _distinct(rows, len(self._users))
+        matrix = self._history().take(used).matrix
         if not matrix.nnz:
             return np.zeros(len(rows), dtype=bool)
+        n_items = len(self._items)
         keys = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)) * n_items
         keys = keys + matrix.indices  # ascending, as rows and columns are
-        wanted = rows.astype(np.int64) * n_items + cols
+        wanted = positions.astype(np.int64) * n_items + cols
         position = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
         return (keys[position] == wanted) & (rows >= 0) & (cols >= 0)
 

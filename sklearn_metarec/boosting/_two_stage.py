@@ -325,6 +325,10 @@ class _RowHistory(History):
 
     table_rows: Rows = field(kw_only=True)
 
+    def stored(self):
+        """Return the pairs without the rows."""
+        return History(self.users, self.items, self.matrix)
+
     def pair_of_row(self):
         """Return the stored pair of each row."""
         table, n_items = self.table_rows.table, len(self.items)

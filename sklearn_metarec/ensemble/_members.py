@@ -180,6 +180,10 @@ class _HistoryOfRows(History):
 
     rows: Rows | None = None
 
+    def stored(self):
+        """Return the pairs without the rows."""
+        return History(self.users, self.items, self.matrix, self.weights)
+
 
 def _union(own, others):
     more = [other.ids for other in others if (own.lookup(other.ids) < 0).any()]

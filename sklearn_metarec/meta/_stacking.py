@@ -9,7 +9,7 @@ from sklearn.model_selection import GroupKFold
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_metarec._history import History, Rows, union
+from sklearn_metarec._history import History, Rows
 from sklearn_metarec.base import (
     BaseRatingRecommender,
     BaseRecommender,
@@ -292,9 +292,9 @@ class StackedRegressor(BaseHeterogeneousEnsemble, BaseRatingRecommender):
             if isinstance(member, BaseRecommender):
                 # A member knows all ids of the rows.
                 if len(member._users) > len(history.users):
-                    users = union(users, member._users)
+                    users = users.union(member._users)
                 if len(member._items) > len(history.items):
-                    items = union(items, member._items)
+                    items = items.union(member._items)
         if users is history.users and items is history.items:
             return history
         return history.recode(users, items)
