@@ -120,7 +120,7 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
         return tags
 
     def __getstate__(self):
-        state = super().__getstate__()
+        state = dict(super().__getstate__())
         if "_stored" in state:
             del state["users_"], state["items_"]  # the vocabularies hold the ids
             state |= state.pop("_stored").state()

@@ -31,7 +31,9 @@ ARGUMENTS = {
     "metrics.py": ["--size", "1k", "--rounds", "1"],
     "peers.py": ["--check"],
     "scaling.py": ["--size", "1k", "10k", "--rounds", "1", "--output", "scaling.png"],
+    "serving.py": ["--size", "1k", "--requests", "20"],
     "speed.py": ["--size", "1k", "--rounds", "1"],
+    "updates.py": ["--size", "1k", "--rounds", "1", "--models", "EASE"],
 }
 SCRIPTS = sorted(path.name for path in BENCHMARKS.glob("[!_]*.py"))
 
