@@ -204,7 +204,7 @@ def test_small_updates_lie_beside_the_others(rating):
 
 def test_large_updates_and_new_items_make_one_matrix():
     rng = np.random.default_rng(0)
-    first, more = many_rows(rng, 2000, np.arange(50)), many_rows(rng, 500, [7, 60])
+    first, more = many_rows(rng, 2000, np.arange(50)), many_rows(rng, 500, range(7, 60))
     assert type(history_of(*first).merge(history_of(*more))) is History
     new_item = np.array([[7, -5]]), np.array([3.0])
     history = history_of(*first)
