@@ -42,6 +42,7 @@ def main():
     print_header(
         "model", "request", "threads", "a second", "p50 ms", "p99 ms", "wrong answers"
     )
+    fits = []
     for name in options.models:
         start = time.perf_counter()
         model = MODELS[name]().fit(X, y)
@@ -52,10 +53,11 @@ def main():
             for n_threads in options.threads:
                 row = serve(requests, expected, n_threads)
                 print_row(name, kind, n_threads, *row)
-        del model
-        print(f"| {name} | fit: {seconds(fit)} s | | | | | |", flush=True)
+        fits.append(f"{name} {seconds(fit)} s")
     n_users, n_items = (len(np.unique(column)) for column in X.T)
-    print(f"\n{n_users:,} users, {n_items:,} items, {len(X):,} rows. {describe()}")
+    print(
+        f"\n{n_users:,} users, {n_items:,} items, {len(X):,} rows. Fits: {', '.join(fits)}. {describe()}"
+    )
 
 
 def make_requests(model, X, kind, n):
