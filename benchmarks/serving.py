@@ -55,9 +55,8 @@ def main():
                 print_row(name, kind, n_threads, *row)
         fits.append(f"{name} {seconds(fit)} s")
     n_users, n_items = (len(np.unique(column)) for column in X.T)
-    print(
-        f"\n{n_users:,} users, {n_items:,} items, {len(X):,} rows. Fits: {', '.join(fits)}. {describe()}"
-    )
+    size = f"{n_users:,} users, {n_items:,} items, {len(X):,} rows."
+    print(f"\n{size} Fits: {', '.join(fits)}. {describe()}")
 
 
 def make_requests(model, X, kind, n):

@@ -72,7 +72,7 @@ class History:
         whose weights are multiplied into them.
     """
 
-    users: Vocabulary | None
+    users: Any  # a Vocabulary, or None
     items: Vocabulary
     matrix: sparse.csr_array
     weights: np.ndarray | None = None
@@ -152,7 +152,7 @@ class History:
         place = None
         if users is not self.users:
             place = users.lookup(self.users.ids)
-        stored, earlier = (_moved(*part, place, len(users)) for part in known.parts())
+        stored, earlier = (_moved(part, place, len(users)) for part in known.parts())
         fresh = np.sort(np.append(changed, np.flatnonzero(earlier[1] >= 0)))
         fresh = fresh[np.append(True, np.diff(fresh) > 0)] if len(fresh) else fresh
         row_of = np.full(len(users), -1)
@@ -227,8 +227,9 @@ def _means(totals, weights):
     return make_csr(indptr, indices, totals.data / weights, totals.shape)
 
 
-def _moved(history, rows, place, n_users):
+def _moved(part, place, n_users):
     """Return a part whose users have other codes; new users have no row in it."""
+    history, rows = part
     if place is None:
         return history, rows.copy()
     moved = np.full(n_users, -1)
@@ -277,6 +278,8 @@ class GrownHistory(History):
         The pairs before, and those of the changed rows; and the row of either that each
         user has, -1 where it has none.
     """
+
+    _parts: tuple
 
     def __init__(self, users, items, stored, fresh):
         # The base class is frozen: that is how its own constructor does it.

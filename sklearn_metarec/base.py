@@ -19,6 +19,7 @@ from sklearn_metarec._request import (
     Asked,
     check_ids,
     check_k,
+    distinct,
     most_similar,
     read_context,
     read_rows,
@@ -293,7 +294,7 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
         if self._reads_context:  # each row is a request of its own
             codes, users = rows, np.arange(len(rows))
         else:
-            codes, users = _distinct(rows, len(self._users))
+            codes, users = distinct(rows, len(self._users))
         profiles = Profiles(self._history(), codes, None, context)
         scorer = self._complete_scorer(profiles)
         return scorer.pairs(users, cols).astype(np.float64)
@@ -313,7 +314,7 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
         """
         check_is_fitted(self)
         rows, cols = self._users.lookup(users), self._items.lookup(items)
-        used, positions = _distinct(rows, len(self._users))
+        used, positions = distinct(rows, len(self._users))
         matrix = self._history().take(used).matrix
         if not matrix.nnz:
             return np.zeros(len(rows), dtype=bool)
@@ -580,15 +581,6 @@ class BaseRatingRecommender(RegressorMixin, BaseRecommender):
         # nothing to learn from.
         tags.regressor_tags.poor_score = True
         return tags
-
-
-def _distinct(codes, n_codes):
-    """Return (ascending distinct codes, -1 first; the position of each row's code)."""
-    used = np.zeros(n_codes + 1, dtype=bool)
-    used[codes + 1] = True
-    positions = np.cumsum(used) - 1
-    distinct = np.flatnonzero(used) - 1
-    return distinct.astype(np.int32), positions[codes + 1]
 
 
 @contextmanager

@@ -202,6 +202,7 @@ class MetaRegressor(CallbackSupportMixin, VectorsMixin, BaseRatingRecommender):
         "n_jobs": [Integral, None],
     }
     item_factors_: np.ndarray
+    item_vectors_: np.ndarray
     # An update leaves what users share as it is.
     _partial_fit_exact = False
 
