@@ -153,8 +153,7 @@ class History:
         if users is not self.users:
             place = users.lookup(self.users.ids)
         stored, earlier = (_moved(part, place, len(users)) for part in known.parts())
-        fresh = np.sort(np.append(changed, np.flatnonzero(earlier[1] >= 0)))
-        fresh = fresh[np.append(True, np.diff(fresh) > 0)] if len(fresh) else fresh
+        fresh = np.union1d(changed, np.flatnonzero(earlier[1] >= 0))
         row_of = np.full(len(users), -1)
         row_of[changed] = np.arange(len(changed))
         stored[1][changed] = earlier[1][changed] = -1
