@@ -117,7 +117,9 @@ class Fallback(EnsembleRecommender):
         return [*map(int, demands), 0]
 
     def _combine(self, profiles, scorers):
-        return _Chain(scorers, self._known_items(), self._serving(profiles))
+        return _Chain(
+            scorers, self._known_items(), self._priors(), self._serving(profiles)
+        )
 
     def _serving(self, profiles: Profiles):
         """Return which member serves each user."""
@@ -182,10 +184,11 @@ class Fallback(EnsembleRecommender):
 class _Chain(BlockScorer):
     """Each user's scores by the member that serves them, completed by the next ones."""
 
-    def __init__(self, scorers, known, serving):
+    def __init__(self, scorers, known, priors, serving):
         super().__init__(len(serving), known.shape[1])
         self.scorers = scorers
         self.known = known
+        self.priors = priors
         self.serving = serving
 
     def block(self, lo, hi, out):
@@ -206,7 +209,8 @@ class _Chain(BlockScorer):
             scorer, known = self.scorers[place], self.known[place]
             scorer.block(user, user + 1, row)
             if place < last and not (servers == last).any():
-                known = named_items(scorer, known, row, user, user + 1)[0]
+                prior = self.priors[place]
+                known = named_items(scorer, known, prior, row, user, user + 1)[0]
             _complete(scores, servers, row[0], known, place)
         return scores, servers
 

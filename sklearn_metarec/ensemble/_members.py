@@ -110,6 +110,15 @@ class ComposedRecommender(BaseRecommender):
             [member._items.lookup(self.items_) >= 0 for member in self.estimators_]
         )
 
+    def _priors(self):
+        """Return the hint of popularity in each member's scores, where it has one."""
+        priors = np.zeros((len(self.estimators_), len(self.items_)), dtype=np.float32)
+        for row, member in zip(priors, self.estimators_, strict=True):
+            prior = getattr(member, "_prior", None)
+            if prior is not None:
+                row[self._items.lookup(member.items_)] = prior
+        return priors
+
     def _trace(self, profiles, col):
         if col < 0:
             return super()._trace(profiles, col)
@@ -230,7 +239,7 @@ def _with_ids_of(own, others):
     return own
 
 
-def named_items(scorer, known, scores, lo, hi):
+def named_items(scorer, known, prior, scores, lo, hi):
     """Return which items a member has something to say of.
 
     That is not so where it says of an item what it says of one that it does not know:
@@ -242,6 +251,9 @@ def named_items(scorer, known, scores, lo, hi):
         The member's.
     known : ndarray of shape (n_items,), dtype=bool
         Which items it knows.
+    prior : ndarray of shape (n_items,)
+        How far its scores may be from that: the hint of popularity by which some
+        models order what they have nothing to say of.
     scores : ndarray of shape (hi - lo, n_items)
         What `scorer.block(lo, hi)` wrote.
     lo, hi : int
@@ -254,7 +266,7 @@ def named_items(scorer, known, scores, lo, hi):
     """
     unknown = np.full(hi - lo, -1, dtype=np.int32)
     level = scorer.pairs(np.arange(lo, hi), unknown).astype(np.float32)
-    return known & (scores != level[:, None])
+    return known & (np.abs(scores - level[:, None]) > 1.001 * prior)
 
 
 class BlockScorer(ABC):

@@ -119,7 +119,9 @@ class Slots(EnsembleRecommender):
         return np.array(turns)
 
     def _combine(self, profiles, scorers):
-        return _Dealer(scorers, self._known_items(), profiles, self._pattern())
+        return _Dealer(
+            scorers, self._known_items(), self._priors(), profiles, self._pattern()
+        )
 
     def _server(self, profiles, col):
         """Return whose place an item of one user got."""
@@ -141,10 +143,11 @@ class Slots(EnsembleRecommender):
 class _Dealer(BlockScorer):
     """One over the place that an item is dealt."""
 
-    def __init__(self, scorers, known, profiles, pattern):
+    def __init__(self, scorers, known, priors, profiles, pattern):
         super().__init__(len(profiles), known.shape[1])
         self.scorers = scorers
         self.known = known
+        self.priors = priors
         self.pattern = pattern
         liked = profiles.matrix.data > 0
         self.indptr = np.concatenate([[0], np.cumsum(liked)])[profiles.matrix.indptr]
@@ -163,11 +166,11 @@ class _Dealer(BlockScorer):
         lengths = np.diff(self.indptr[lo : hi + 1])
         had = self.had[self.indptr[lo] : self.indptr[hi]]
         users = np.repeat(np.arange(hi - lo), lengths)
-        for place, (scorer, known) in enumerate(
-            zip(self.scorers, self.known, strict=True)
+        for place, (scorer, known, prior) in enumerate(
+            zip(self.scorers, self.known, self.priors, strict=True)
         ):
             scorer.block(lo, hi, scores)
-            classes[place] = ~named_items(scorer, known, scores, lo, hi)
+            classes[place] = ~named_items(scorer, known, prior, scores, lo, hi)
             classes[place, users, had] = _HAD
             # Stable: of equal scores the lower code comes first, as in lists.
             orders[place] = np.argsort(-scores, axis=1, kind="stable")

