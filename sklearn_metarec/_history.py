@@ -1,6 +1,6 @@
 """The pairs a model was fitted on, and the profiles of the users of one call."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -103,6 +103,13 @@ class History:
         indptr, indices = self.matrix.indptr, self.matrix.indices
         ones = np.ones(len(indices), dtype=np.float32)
         return make_csr(indptr, indices, ones, self.matrix.shape)
+
+    def pair_keys(self):
+        """Return one number for each pair, ascending: row * n_items + column."""
+        n_users, n_items = self.matrix.shape
+        rows = np.arange(n_users, dtype=np.int64)
+        rows = np.repeat(rows, np.diff(self.matrix.indptr))
+        return rows * n_items + self.matrix.indices
 
     def take(self, codes):
         """Return the rows of the given user codes; -1 gives an empty row."""
@@ -219,6 +226,48 @@ class History:
         shape = (self.matrix.shape[0], len(items))
         matrix = pair_matrix(rows, cols[there], entries.data[there], shape)
         return History(self.users, items, matrix)
+
+
+@dataclass(frozen=True)
+class RowHistory(History):
+    """Pairs with the rows they were made of, from which other models learn.
+
+    Attributes
+    ----------
+    rows : Rows
+        As they came.
+    """
+
+    rows: Rows = field(kw_only=True)
+
+    @classmethod
+    def of(cls, history, rows):
+        """Return a history that remembers its rows."""
+        return cls(
+            history.users, history.items, history.matrix, history.weights, rows=rows
+        )
+
+    def stored(self):
+        """Return the pairs without the rows."""
+        return History(self.users, self.items, self.matrix, self.weights)
+
+    def recode(self, users, items):
+        """Return the same pairs in the codes of larger vocabularies."""
+        return RowHistory.of(super().recode(users, items), self.rows)
+
+    def pair_of_row(self):
+        """Return the stored pair of each row."""
+        table, n_items = self.rows.table, len(self.items)
+        codes = [table.rows, table.cols]
+        for side, (own, theirs) in enumerate(
+            [(self.users, table.users), (self.items, table.items)]
+        ):
+            # A side table knows other ids too.
+            if own is not None and theirs is not own:
+                codes[side] = own.lookup(theirs.ids)[codes[side]]
+        return np.searchsorted(
+            self.pair_keys(), codes[0].astype(np.int64) * n_items + codes[1]
+        )
 
 
 def _means(totals, weights):

@@ -7,13 +7,13 @@ score (`_contributions`), and what is similar (`_item_scorer`, `_user_scorer`).
 
 import warnings
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sklearn_metarec._evaluate import evaluate_ranking
+from sklearn_metarec._explanation import Explanation, Step, Trace, ranked
 from sklearn_metarec._history import Context, History, Profiles, Rows
 from sklearn_metarec._request import (
     Asked,
@@ -46,36 +46,14 @@ from sklearn_metarec.utils._sklearn import (
     validate_data,
 )
 
-__all__ = ["BaseRatingRecommender", "BaseRecommender", "Explanation", "recommend"]
+__all__ = [
+    "BaseRatingRecommender", "BaseRecommender", "Explanation", "Step", "Trace",
+    "recommend",
+]  # fmt: skip
 
 
 def _has(*hooks):
     return available_if(lambda self: any(hasattr(self, hook) for hook in hooks))
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """What made the score of an item for a user.
-
-    Attributes
-    ----------
-    score : float
-        What `predict` says.
-    baseline : float
-        The part that no item of the user made: a mean, a bias, popularity.
-    items : ndarray of shape (n,)
-        The user's items, the largest contribution first.
-    contributions : ndarray of shape (n,)
-        What each of them added.
-    exact : bool
-        Whether `baseline` and `contributions` add up to `score`.
-    """
-
-    score: float
-    baseline: float
-    items: np.ndarray
-    contributions: np.ndarray
-    exact: bool
 
 
 class BaseRecommender(SharesSideTables, BaseEstimator):
@@ -88,6 +66,7 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
     - optionally `_update(history, old, new)`: learn from a history that is `old` with
       the rows of `new`; its presence makes `partial_fit` available;
     - optionally `_contributions(profiles, col)`: the terms of one score;
+    - optionally `_trace(profiles, col)`: the steps of one item, where there are stages;
     - optionally `_item_scorer(cols)` and `_user_scorer(rows)`: similarities.
 
     Attributes
@@ -529,7 +508,7 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
         Returns
         -------
         explanation : Explanation
-            The score and its parts.
+            The score, its parts, and which stage found, dropped or ranked the item.
         """
         check_is_fitted(self)
         asked, codes, added = self._asked([user], history)
@@ -540,12 +519,19 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
         score = float(scorer.pairs(zero, np.array([col], dtype=np.int32))[0])
         explained = hasattr(self, "_contributions") and col >= 0
         cold = self._cannot_tell(profiles)[0] and not isinstance(self, RegressorMixin)
+        trace = Trace(self._trace(profiles, col))
         if not explained or cold:
-            return Explanation(score, score, self.items_[:0], np.empty(0), True)
+            return Explanation(score, score, self.items_[:0], np.empty(0), True, trace)
         baseline, cols, contributions, exact = self._contributions(profiles, col)
         order = np.argsort(-contributions, kind="stable")
-        items = self.items_[cols[order]]
-        return Explanation(score, float(baseline), items, contributions[order], exact)
+        return Explanation(
+            score, float(baseline), self.items_[cols[order]], contributions[order],
+            exact, trace,
+        )  # fmt: skip
+
+    def _trace(self, profiles, col):
+        """Return what each stage did with an item of one profile, the own step last."""
+        return [ranked(self, profiles, col)]
 
     def score(self, X, y=None, sample_weight=None):
         """Return the mean nDCG@10 of a test table.

@@ -30,6 +30,7 @@ ARGUMENTS = {
     "import_time.py": ["--rounds", "1"],
     "metrics.py": ["--size", "1k", "--rounds", "1"],
     "peers.py": ["--check"],
+    "reranking.py": ["--speed", "--size", "60", "40", "600"],
     "scaling.py": ["--size", "1k", "10k", "--rounds", "1", "--output", "scaling.png"],
     "serving.py": ["--size", "1k", "--requests", "20"],
     "speed.py": ["--size", "1k", "--rounds", "1"],
