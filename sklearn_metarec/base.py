@@ -7,13 +7,19 @@ score (`_contributions`), and what is similar (`_item_scorer`, `_user_scorer`).
 
 import warnings
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sklearn_metarec._evaluate import evaluate_ranking
+from sklearn_metarec._explanation import (
+    COLD_USER,
+    UNKNOWN_ITEM,
+    Explanation,
+    leave_each_out,
+    scores_of,
+)
 from sklearn_metarec._history import Context, History, Profiles, Rows
 from sklearn_metarec._request import (
     Asked,
@@ -52,31 +58,6 @@ def _has(*hooks):
     return available_if(lambda self: any(hasattr(self, hook) for hook in hooks))
 
 
-@dataclass(frozen=True)
-class Explanation:
-    """What made the score of an item for a user.
-
-    Attributes
-    ----------
-    score : float
-        What `predict` says.
-    baseline : float
-        The part that no item of the user made: a mean, a bias, popularity.
-    items : ndarray of shape (n,)
-        The user's items, the largest contribution first.
-    contributions : ndarray of shape (n,)
-        What each of them added.
-    exact : bool
-        Whether `baseline` and `contributions` add up to `score`.
-    """
-
-    score: float
-    baseline: float
-    items: np.ndarray
-    contributions: np.ndarray
-    exact: bool
-
-
 class BaseRecommender(SharesSideTables, BaseEstimator):
     """Base class of all recommenders; by itself a ranker.
 
@@ -86,7 +67,8 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
     - `_make_scorer(profiles)`: a scorer (see `_scoring.py`) for the users of a call;
     - optionally `_update(history, old, new)`: learn from a history that is `old` with
       the rows of `new`; its presence makes `partial_fit` available;
-    - optionally `_contributions(profiles, col)`: the terms of one score;
+    - optionally `_contributions(profiles, col)`: the terms of one score, where it is
+      a sum over the user's items; else the base leaves out each item in turn;
     - optionally `_item_scorer(cols)` and `_user_scorer(rows)`: similarities.
 
     Attributes
@@ -516,23 +498,25 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
         Returns
         -------
         explanation : Explanation
-            The score and its parts.
+            The score and its parts: terms of a sum, where the model is one over the
+            user's items. Of any other model (a network, trees), what the score loses
+            without each item, which costs a fold-in of the user an item.
         """
         check_is_fitted(self)
         asked, codes, added = self._asked([user], history)
         profiles = Profiles(self._history(), codes, added, ids=asked.ids)
         col = int(self._items.lookup([item], "item")[0])
-        scorer = self._complete_scorer(profiles)
-        zero = np.zeros(1, dtype=np.int32)
-        score = float(scorer.pairs(zero, np.array([col], dtype=np.int32))[0])
-        explained = hasattr(self, "_contributions") and col >= 0
-        cold = self._cannot_tell(profiles)[0] and not isinstance(self, RegressorMixin)
-        if not explained or cold:
-            return Explanation(score, score, self.items_[:0], np.empty(0), True)
-        baseline, cols, contributions, exact = self._contributions(profiles, col)
-        order = np.argsort(-contributions, kind="stable")
-        items = self.items_[cols[order]]
-        return Explanation(score, float(baseline), items, contributions[order], exact)
+        score = float(scores_of(self._complete_scorer(profiles), 1, col)[0])
+        if col < 0:
+            return Explanation.of_nothing(score, self.items_, UNKNOWN_ITEM)
+        if self._cannot_tell(profiles)[0] and not isinstance(self, RegressorMixin):
+            return Explanation.of_nothing(score, self.items_, COLD_USER)
+        parts = self._contributions(profiles, col)
+        return Explanation.of(score, self.items_, *parts)
+
+    def _contributions(self, profiles, col):
+        """Return (baseline, cols, contributions, exact) of one user's score."""
+        return leave_each_out(self._make_scorer, profiles, col)
 
     def score(self, X, y=None, sample_weight=None):
         """Return the mean nDCG@10 of a test table.
