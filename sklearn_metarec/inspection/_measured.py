@@ -57,7 +57,7 @@ class _Measured:
             f"Of recommendations, the most popular tenth of the items has: {said}.",
             lines, x_label="share of the catalogue, the most popular items first",
             y_label="share of the recommendations, or of the rows of the data",
-            log=True, percent=True,
+            log=True, percent="xy",
         )  # fmt: skip
 
     def _coverage_chart(self, models, users):
@@ -76,6 +76,7 @@ class _Measured:
             f"Share of the items that are in any list of {self.k}: {'; '.join(said)}.",
             lines, x_label="length of the lists",
             y_label="share of the items that anyone is shown", log=True,
+            percent="y",
         )  # fmt: skip
 
 
@@ -129,8 +130,8 @@ class MeasuredRankers(_Measured):
         name = next(iter(self.models))
         mean, low, high = self.means[name]
         text = (
-            f"On {self.n_users:,} users of the test, {escape(name)} has an nDCG@{self.k}"
-            f" of <strong>{mean:.4f}</strong> ({low:.4f} to {high:.4f})"
+            f"On {self.n_users:,} users of the test, {escape(name)} has an "
+            f"nDCG@{self.k} of <strong>{mean:.4f}</strong> ({low:.4f} to {high:.4f})"
         )
         if self.reference is None:
             return f"{text}."
@@ -158,7 +159,7 @@ class MeasuredRankers(_Measured):
         rows = []
         for name in order:
             mean, low, high = self.means[name]
-            behind = "–"
+            behind = "-"
             if name != order[0]:
                 found = paired_test(self.values[name][self.main], best, random_state=0)
                 behind = (

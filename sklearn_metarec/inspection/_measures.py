@@ -127,6 +127,16 @@ def exposure(model, users, k):
     return shown, np.bincount(pairs.cols, minlength=n)
 
 
+def count_items(X, lists):
+    """Return (how often each item of a table is in lists, how many users have it)."""
+    table = encode_interactions(X)
+    pairs = np.unique(np.column_stack([table.rows, table.cols]), axis=0)
+    n = len(table.items)
+    codes = table.items.lookup(np.asarray(lists).ravel())
+    shown = np.bincount(codes[codes >= 0], minlength=n)
+    return shown, np.bincount(pairs[:, 1], minlength=n)
+
+
 def distinct_users(X):
     """Return the sorted ids of a table's users."""
     table = encode_interactions(X)

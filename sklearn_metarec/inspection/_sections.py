@@ -41,8 +41,8 @@ def page(title, lead, sections, style, policy, made_by):
         f"<title>{title}</title><style>{style}</style></head>\n<body>"
         f'<header><h1>{title}</h1><p class="lead">{lead}</p>'
         f'<nav aria-label="Sections"><ul>{links}</ul></nav></header>\n'
-        f"<main>{body}</main>\n<footer>Made by {escape(made_by)}. Intervals are of 95%, "
-        "from a bootstrap over users.</footer></body></html>\n"
+        f"<main>{body}</main>\n<footer>Made by {escape(made_by)}. Intervals are of "
+        "95%, from a bootstrap over users.</footer></body></html>\n"
     )
 
 
@@ -69,7 +69,7 @@ def facts(pairs):
 def interval(mean, low, high):
     """Return a mean and its interval; nothing of what has none."""
     if not np.isfinite(mean):
-        return "–"
+        return "-"
     text = f"{mean:.4f}"
     if np.isfinite(low) and np.isfinite(high):
         text += f' <span class="range">{low:.4f} to {high:.4f}</span>'

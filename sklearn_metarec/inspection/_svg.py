@@ -8,7 +8,7 @@ import numpy as np
 from sklearn_metarec.utils._html import escape
 
 _WIDTH, _HEIGHT = 600, 340
-_LEFT, _RIGHT, _TOP, _BOTTOM = 54, 14, 14, 46
+_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 26, 14, 52
 _IDS = count()
 
 
@@ -36,7 +36,7 @@ class Line:
     reference: bool = False
 
 
-def chart(title, description, lines, *, x_label, y_label, log=False, percent=False):
+def chart(title, description, lines, *, x_label, y_label, log=False, percent=""):
     """Return a figure of HTML with a chart and its legend.
 
     Parameters
@@ -49,8 +49,8 @@ def chart(title, description, lines, *, x_label, y_label, log=False, percent=Fal
         The axes.
     log : bool, default=False
         Whether x is logarithmic.
-    percent : bool, default=False
-        Whether x is a share; y then is one too.
+    percent : {"", "y", "xy"}, default=""
+        Which axes are shares.
 
     Returns
     -------
@@ -111,14 +111,14 @@ def _grid(to_x, to_y, x_ticks, y_ticks, percent):
     parts = []
     for value in y_ticks:
         y = to_y(value)
-        text = f"{value:.0%}" if percent else f"{value:.3g}"
+        text = f"{value:.0%}" if "y" in percent else f"{value:.3g}"
         parts.append(
             f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" '
             f'y1="{y:.1f}" y2="{y:.1f}"/>'
             f'<text class="y" x="{_LEFT - 8}" y="{y + 5:.1f}">{text}</text>'
         )
     for value in x_ticks:
-        text = f"{100 * value:.3g}%" if percent else f"{value:.3g}"
+        text = f"{100 * value:.3g}%" if "x" in percent else f"{value:.3g}"
         parts.append(
             f'<text class="x" x="{to_x(value):.1f}" y="{_HEIGHT - _BOTTOM + 20}">'
             f"{text}</text>"

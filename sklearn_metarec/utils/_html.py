@@ -56,7 +56,7 @@ def table(
     for row in rows:
         first, *others = row
         cells = "".join(
-            f'<td data-label="{name}"{kind}>{cell}</td>'
+            f'<td data-label="{name}"{kind}><span>{cell}</span></td>'
             for name, kind, cell in zip(names[1:], kinds[1:], others, strict=True)
         )
         body.append(f'<tr><th scope="row">{first}</th>{cells}</tr>')
