@@ -13,14 +13,14 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sklearn_metarec._evaluate import evaluate_ranking
-from sklearn_metarec._explanation import (
+from sklearn_metarec._history import Context, History, Profiles, Rows
+from sklearn_metarec._reasons import (
     COLD_USER,
     UNKNOWN_ITEM,
     Explanation,
     leave_each_out,
     scores_of,
 )
-from sklearn_metarec._history import Context, History, Profiles, Rows
 from sklearn_metarec._request import (
     Asked,
     check_ids,

@@ -9,8 +9,8 @@ from sklearn.model_selection import GroupKFold
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_metarec._explanation import scores_of
 from sklearn_metarec._history import History, Rows, union
+from sklearn_metarec._reasons import scores_of
 from sklearn_metarec.base import (
     BaseRatingRecommender,
     BaseRecommender,

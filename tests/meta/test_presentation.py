@@ -97,7 +97,7 @@ def test_progress_bars(table, n_jobs):
 
 
 def test_a_callback_may_stop_the_race():
-    X = make_interactions(3000, 60, 60_000, random_state=0)[0]
+    X = make_interactions(3000, 60, 100_000, random_state=0)[0]
     candidates = [("knn", ItemKNN(), {"n_neighbors": [5, 50]}), ("ease", EASE(), {})]
     model = MetaSelector(candidates, combine=None, random_state=0)
     rounds = [share for _, share, _ in model.fit(X).race_]
