@@ -1,7 +1,6 @@
 """Line charts as inline SVG, in the colours of the page they stand in."""
 
 from dataclasses import dataclass
-from itertools import count
 
 import numpy as np
 
@@ -9,7 +8,6 @@ from sklearn_metarec.utils._html import escape
 
 _WIDTH, _HEIGHT = 600, 340
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 26, 14, 52
-_IDS = count()
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ def chart(title, description, lines, *, x_label, y_label, log=False, percent="")
     Parameters
     ----------
     title, description : str
-        What it shows, and what it says to one who does not see it.
+        What it shows, in words that a page has once, and what it says to one who does not see it.
     lines : list of Line
         At most six that are no references have a colour of their own.
     x_label, y_label : str
@@ -69,13 +67,13 @@ def chart(title, description, lines, *, x_label, y_label, log=False, percent="")
         kind = "ref" if line.reference else f"c{next(colors, 5)}"
         parts.append(_draw(line, to_x, to_y, kind))
         legend.append(f'<li class="{kind}">{escape(line.name)}</li>')
-    number = next(_IDS)
+    name = "-".join(title.lower().split())
     middle = (_LEFT + _WIDTH - _RIGHT) / 2
     return (
-        f'<figure><figcaption id="chart{number}">{escape(title)}</figcaption>'
+        f'<figure><figcaption id="{name}">{escape(title)}</figcaption>'
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
-        f'aria-labelledby="chart{number} about{number}">'
-        f'<desc id="about{number}">{escape(description)}</desc>{"".join(parts)}'
+        f'aria-labelledby="{name} about-{name}">'
+        f'<desc id="about-{name}">{escape(description)}</desc>{"".join(parts)}'
         f'<text class="axis" x="{middle}" y="{_HEIGHT - 6}">{escape(x_label)}</text>'
         f'</svg><ul class="legend" aria-hidden="true">{"".join(legend)}</ul>'
         f'<p class="note">Vertical: {escape(y_label)}</p></figure>'

@@ -57,7 +57,8 @@ document.getElementById("page").onload = event => {{
 def chromium(address, tmp_path, *options):
     done = subprocess.run(
         [
-            CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
+            CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu",
+            "--no-first-run",
             "--disable-extensions", "--disable-background-networking",
             "--host-resolver-rules=MAP * ~NOTFOUND",
             "--enable-logging=stderr", "--v=0",
