@@ -66,8 +66,9 @@ class _Measured:
         for name, model in models.items():
             items, scores = recommend(model, users, int(ks[-1]))
             known = fit_pairs(model, "Coverage").items
-            codes = known.lookup(items.ravel()).reshape(items.shape)
-            codes[~np.isfinite(scores)] = -1
+            there = np.isfinite(scores)  # padding may be no id
+            codes = np.full(items.shape, -1, dtype=np.int32)
+            codes[there] = known.lookup(items[there])
             share = [len(np.unique(codes[:, :k][codes[:, :k] >= 0])) for k in ks]
             lines.append(Line(name, ks.astype(float), np.array(share) / len(known)))
             said.append(f"{name} {lines[-1].y[ks == self.k][0]:.0%}")

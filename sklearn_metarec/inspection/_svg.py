@@ -40,7 +40,8 @@ def chart(title, description, lines, *, x_label, y_label, log=False, percent="")
     Parameters
     ----------
     title, description : str
-        What it shows, in words that a page has once, and what it says to one who does not see it.
+        What it shows, in words that a page has once, and what it says to one who does
+        not see it.
     lines : list of Line
         At most six that are no references have a colour of their own.
     x_label, y_label : str
