@@ -15,6 +15,7 @@ from sklearn_metarec.model_selection import PerUserShuffleSplit
 
 
 def main():
+    """Write the page and its picture."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", default="report.png")
     output = Path(parser.parse_args().output).resolve()
