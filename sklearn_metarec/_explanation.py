@@ -6,6 +6,16 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from sklearn.base import is_regressor
 
+UNKNOWN_ITEM = "The item is unknown to the model."
+COLD_USER = "The model knows nothing that the user likes: the score is popularity."
+_EXACT = "The baseline and what the user's items add make the score."
+_APART = (
+    "Each number is what the score would lose without this item alone; together they "
+    "need not make the score."
+)
+_WITHOUT = "No item of the user's has a part in the score."
+_UNTOLD = "The model does not tell what the items add."
+
 
 @dataclass(frozen=True)
 class Step:
@@ -95,7 +105,12 @@ class Explanation:
     contributions : ndarray of shape (n,)
         What each of them added.
     exact : bool
-        Whether `baseline` and `contributions` add up to `score`.
+        Whether the score is a sum over the items: `baseline` and `contributions` then
+        add up to it. Where it is not, a contribution is what the score would lose if
+        the user had all items but this one, and the baseline is the score of a user
+        who has none.
+    note : str
+        What this says of the score, in a sentence for people.
     trace : Trace
         Which stage found, dropped or ranked the item.
     """
@@ -105,7 +120,98 @@ class Explanation:
     items: np.ndarray
     contributions: np.ndarray
     exact: bool
+    note: str = ""
     trace: Trace = field(default_factory=Trace)
+
+    @classmethod
+    def of(cls, score, items, trace, parts):
+        """Make one of the contributions of columns, in any order.
+
+        Parameters
+        ----------
+        score : float
+            What `predict` says.
+        items : ndarray of shape (n_items,)
+            All item ids.
+        trace : Trace
+            The way of the item.
+        parts : tuple
+            (baseline, cols, contributions, exact): what no item made, the codes of the
+            user's items, what each added, and whether they are terms of a sum.
+
+        Returns
+        -------
+        explanation : Explanation
+            The largest contribution first.
+        """
+        baseline, cols, contributions, exact = parts
+        if not len(cols):
+            note = _WITHOUT if exact else _UNTOLD
+        else:
+            note = _EXACT if exact else _APART
+        order = np.argsort(-contributions, kind="stable")
+        ids = items[cols[order]]
+        return cls(
+            score, float(baseline), ids, contributions[order], exact, note, trace
+        )
+
+    @classmethod
+    def of_nothing(cls, score, items, trace, note):
+        """Make one of a score that no item of the user has a part in.
+
+        Parameters
+        ----------
+        score : float
+            What `predict` says.
+        items : ndarray of shape (n_items,)
+            All item ids.
+        trace : Trace
+            The way of the item.
+        note : str
+            Why.
+
+        Returns
+        -------
+        explanation : Explanation
+            Without contributions.
+        """
+        return cls(score, score, items[:0], np.empty(0), True, note, trace)
+
+
+def leave_each_out(make_scorer, profiles, col):
+    """Return what the score of an item loses without each item of the user.
+
+    Parameters
+    ----------
+    make_scorer : callable
+        Makes a scorer of profiles.
+    profiles : Profiles
+        One user.
+    col : int
+        The code of the item that is scored.
+
+    Returns
+    -------
+    baseline : float
+        The score of the user without any item.
+    cols : ndarray of shape (n,), dtype=int32
+        The codes of the user's items; none if the score does not depend on them.
+    losses : ndarray of shape (n,)
+        With all items less without this one.
+    exact : bool
+        False, unless there is nothing to explain.
+    """
+    without = profiles.each_left_out()
+    scores = scores_of(make_scorer(without), len(without), col).astype(np.float64)
+    if not np.ptp(scores):
+        return scores[0], np.empty(0, dtype=np.int32), np.empty(0), True
+    return scores[-1], profiles.matrix.indices, scores[0] - scores[1:-1], False
+
+
+def scores_of(scorer, n_users, col):
+    """Return the score of one item for each user of a call."""
+    users = np.arange(n_users, dtype=np.int32)
+    return scorer.pairs(users, np.full(n_users, col, dtype=np.int32))
 
 
 def ranked(model, profiles, col, what="ranked it"):

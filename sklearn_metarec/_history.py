@@ -403,6 +403,8 @@ class Profiles:
         What is known of the requests, for the models that read it.
     ids : ndarray of shape (n,), default=None
         The users' ids, where they were asked for by name.
+    replaced : History, default=None
+        What these users have, in place of what is stored and added, one row a user.
 
     Attributes
     ----------
@@ -410,15 +412,20 @@ class Profiles:
         Users to whom rows were added: what was learned of them no longer holds.
     """
 
-    def __init__(self, history, codes, added=None, context=None, ids=None):
+    def __init__(
+        self, history, codes, added=None, context=None, ids=None, replaced=None
+    ):
         self.codes = codes
         self.added = added
+        self.replaced = replaced
         self.context = context
         self.ids = ids
         self._history = history
         self.changed = np.zeros(len(codes), dtype=bool)
         if added is not None:
             self.changed = np.diff(added.matrix.indptr) > 0
+        if replaced is not None:
+            self.changed[:] = True
 
     def __len__(self):
         return len(self.codes)
@@ -426,6 +433,8 @@ class Profiles:
     @cached_property
     def history(self):
         """The users' pairs, one row each, those added for the call included."""
+        if self.replaced is not None:
+            return self.replaced
         stored = self._history.take(self.codes)
         return stored if self.added is None else stored.add(self.added)
 
@@ -462,14 +471,42 @@ class Profiles:
         if not same:
             theirs = np.append(history.users.lookup(users.ids), np.int32(-1))
             codes = theirs[codes]
-        added = None if self.added is None else self.added.restrict(history.items)
-        if added is not None and history.weights is not None:
-            data = added.matrix.astype(np.float64)
-            added = History(None, added.items, data, np.ones(data.nnz))
-        return Profiles(history, codes, added, self.context)
+        added, replaced = (
+            None if rows is None else _as_of(rows.restrict(history.items), history)
+            for rows in (self.added, self.replaced)
+        )
+        return Profiles(history, codes, added, self.context, replaced=replaced)
+
+    def each_left_out(self):
+        """Return the one user of this call with and without each of their items.
+
+        Returns
+        -------
+        profiles : Profiles
+            First with all that they have, then without each item in turn, in the order
+            of the items, then with none.
+        """
+        n = self.history.matrix.nnz
+        rows = self.history.take(np.zeros(n + 2, dtype=np.int32))
+        keep = np.ones((n + 2, n), dtype=bool)
+        keep[1:-1][np.diag_indices(n)] = False
+        keep[-1] = False
+        return Profiles(
+            self._history, np.repeat(self.codes, n + 2),
+            ids=None if self.ids is None else np.repeat(self.ids, n + 2),
+            replaced=rows.subset(keep.ravel()),
+        )  # fmt: skip
 
     def known_rows(self, values):
         """Return what was learned of each user, and zeros for those not in the fit."""
         known = values[self.codes]
         known[self.codes < 0] = 0
         return known
+
+
+def _as_of(rows, history):
+    """Return strengths, as ratings of weight 1 where a history has ratings."""
+    if history.weights is None:
+        return rows
+    data = rows.matrix.astype(np.float64)
+    return History(None, rows.items, data, np.ones(data.nnz))

@@ -13,7 +13,16 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sklearn_metarec._evaluate import evaluate_ranking
-from sklearn_metarec._explanation import Explanation, Step, Trace, ranked
+from sklearn_metarec._explanation import (
+    COLD_USER,
+    UNKNOWN_ITEM,
+    Explanation,
+    Step,
+    Trace,
+    leave_each_out,
+    ranked,
+    scores_of,
+)
 from sklearn_metarec._history import Context, History, Profiles, Rows
 from sklearn_metarec._request import (
     Asked,
@@ -65,7 +74,8 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
     - `_make_scorer(profiles)`: a scorer (see `_scoring.py`) for the users of a call;
     - optionally `_update(history, old, new)`: learn from a history that is `old` with
       the rows of `new`; its presence makes `partial_fit` available;
-    - optionally `_contributions(profiles, col)`: the terms of one score;
+    - optionally `_contributions(profiles, col)`: the terms of one score, where it is
+      a sum over the user's items; else the base leaves out each item in turn;
     - optionally `_trace(profiles, col)`: the steps of one item, where there are stages;
     - optionally `_item_scorer(cols)` and `_user_scorer(rows)`: similarities.
 
@@ -509,25 +519,26 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
         -------
         explanation : Explanation
             The score, its parts, and which stage found, dropped or ranked the item.
+            The parts are the terms of a sum, where the model is one over the user's
+            items. Of any other model (a network, trees), they are what the score loses
+            without each item, which costs a fold-in of the user an item.
         """
         check_is_fitted(self)
         asked, codes, added = self._asked([user], history)
         profiles = Profiles(self._history(), codes, added, ids=asked.ids)
         col = int(self._items.lookup([item], "item")[0])
-        scorer = self._complete_scorer(profiles)
-        zero = np.zeros(1, dtype=np.int32)
-        score = float(scorer.pairs(zero, np.array([col], dtype=np.int32))[0])
-        explained = hasattr(self, "_contributions") and col >= 0
-        cold = self._cannot_tell(profiles)[0] and not isinstance(self, RegressorMixin)
+        score = float(scores_of(self._complete_scorer(profiles), 1, col)[0])
         trace = Trace(self._trace(profiles, col))
-        if not explained or cold:
-            return Explanation(score, score, self.items_[:0], np.empty(0), True, trace)
-        baseline, cols, contributions, exact = self._contributions(profiles, col)
-        order = np.argsort(-contributions, kind="stable")
-        return Explanation(
-            score, float(baseline), self.items_[cols[order]], contributions[order],
-            exact, trace,
-        )  # fmt: skip
+        if col < 0:
+            return Explanation.of_nothing(score, self.items_, trace, UNKNOWN_ITEM)
+        if self._cannot_tell(profiles)[0] and not isinstance(self, RegressorMixin):
+            return Explanation.of_nothing(score, self.items_, trace, COLD_USER)
+        parts = self._contributions(profiles, col)
+        return Explanation.of(score, self.items_, trace, parts)
+
+    def _contributions(self, profiles, col):
+        """Return (baseline, cols, contributions, exact) of one user's score."""
+        return leave_each_out(self._make_scorer, profiles, col)
 
     def _trace(self, profiles, col):
         """Return what each stage did with an item of one profile, the own step last."""

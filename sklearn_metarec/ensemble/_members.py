@@ -143,7 +143,7 @@ class ComposedRecommender(BaseRecommender):
         member, own = self.estimators_[place], self._member_profiles(profiles)[place]
         own_col = int(member._items.lookup(self.items_[col : col + 1])[0])
         cold = member._cannot_tell(own)[0]
-        if own_col < 0 or cold or not hasattr(member, "_contributions"):
+        if own_col < 0 or cold:
             return None
         baseline, cols, values, exact = member._contributions(own, own_col)
         return baseline, self._items.lookup(member._items.ids[cols]), values, exact

@@ -124,6 +124,8 @@ class Selection:
         What other data sets taught of scores and costs.
     report : callable
         Takes a line of progress.
+    progress : Progress
+        What callbacks see.
 
     Attributes
     ----------
@@ -146,6 +148,7 @@ class Selection:
         combining,
         known,
         report,
+        progress,
     ):
         self.records = records
         self.data = data
@@ -154,6 +157,7 @@ class Selection:
         self.clock = clock
         self.n_jobs = n_jobs
         self.report = report
+        self.progress = progress
         self.exhausted = False
         self.race = []
         self._evaluations, self._used = np.inf, 0
@@ -192,7 +196,7 @@ class Selection:
                 if record not in runners:
                     record.status = "out"
             decided = len(runners) == 1 and runners[0].score > -np.inf
-            if decided and not runners[0].space:
+            if (decided and not runners[0].space) or self.progress.stopped:
                 return
 
     def tune(self, n):
@@ -202,7 +206,7 @@ class Selection:
             n_folds = len(self.folds)
             affordable = (self._evaluations - self._used) / n_folds
             size = int(min(n, _PER_ROUND, affordable))
-            if not leaders or size < 1:
+            if not leaders or size < 1 or self.progress.stopped:
                 return
             shares = np.diff(np.linspace(0, size, len(leaders) + 1).astype(int))[::-1]
             new = []
@@ -222,7 +226,7 @@ class Selection:
                         )
                     )  # fmt: skip
                     self.records.append(new[-1])
-            self._run_share(new, 1.0)
+            self._run_share(new, 1.0, "tuning")
             n -= size
 
     def _leading(self):
@@ -262,6 +266,8 @@ class Selection:
         leaders = self._leading()[:_MODELS_STACKED]
         if self.measure.metric != "rmse" or len(leaders) < 2 or affordable < 1:
             return
+        if self.progress.stopped:
+            return
         names = [leader.name.replace("__", "_") for leader in leaders]
         members = [(n, r.estimator) for n, r in zip(names, leaders, strict=True)]
         fits = sum(leader.mean_time("fit_time") for leader in leaders)
@@ -271,7 +277,7 @@ class Selection:
             len(self.records), expected=(_STACK_FOLDS + 1) * fits,
         )  # fmt: skip
         self.records.append(record)
-        self._run_share([record], 1.0)
+        self._run_share([record], 1.0, "stacking")
         if record.outcomes and not _combination.is_better(
             record.values, leaders[0].values, self._rng
         ):
@@ -322,7 +328,12 @@ class Selection:
         )
         return [by_place[place] for place in places]
 
-    def _run_share(self, runners, share):
+    def _run_share(self, runners, share, task=None):
+        name = task or f"race on {share:.0%} of the users"
+        with self.progress.round(name, len(runners) * len(self.folds)):
+            self._evaluate(runners, share)
+
+    def _evaluate(self, runners, share):
         folds = [self._sample(train, test, share) for train, test in self.folds]
         measures = [self.measure] * len(folds)
         if share == 1 and self.kept:
@@ -356,6 +367,7 @@ class Selection:
         )
         for (place, fold), outcome in running:
             record = by_place[place]
+            self.progress.evaluated(record.name)
             if outcome.error is not None or not np.isfinite(outcome.score):
                 self._note_failure(record, outcome)
                 continue

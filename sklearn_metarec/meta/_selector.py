@@ -35,7 +35,12 @@ from sklearn_metarec.meta._evaluation import (
 from sklearn_metarec.meta._knowledge import Configuration, experiences
 from sklearn_metarec.meta._meta_features import meta_features
 from sklearn_metarec.meta._portfolio import default_candidates, expand, spaces
-from sklearn_metarec.meta._results import leaderboard, search_results
+from sklearn_metarec.meta._progress import Progress
+from sklearn_metarec.meta._results import (
+    leaderboard,
+    leaderboard_html,
+    search_results,
+)
 from sklearn_metarec.meta._selection import Record, Selection
 from sklearn_metarec.meta._store import MetaStore
 from sklearn_metarec.meta._tuning import SPACES
@@ -46,8 +51,10 @@ from sklearn_metarec.model_selection import (
     WarmKFold,
 )
 from sklearn_metarec.utils._sklearn import (
+    CallbackSupportMixin,
     Interval,
     StrOptions,
+    VisualBlock,
     check_random_state,
     check_sample_weight,
     column_or_1d,
@@ -58,7 +65,9 @@ from sklearn_metarec.utils._sklearn import (
 _TEST_SIZE = 0.2
 
 
-class MetaSelector(ChosenRecommender, MetaEstimatorMixin, BaseEstimator):
+class MetaSelector(
+    CallbackSupportMixin, ChosenRecommender, MetaEstimatorMixin, BaseEstimator
+):
     """Choose among recommenders and their settings by an honest comparison.
 
     The configurations race on a held-out part of the table, first on a sample of the
@@ -116,7 +125,8 @@ class MetaSelector(ChosenRecommender, MetaEstimatorMixin, BaseEstimator):
     random_state : int, RandomState or None, default=None
         Draws the split, the samples, and the seeds of candidates that have none.
     verbose : int, default=0
-        Above 0, a line for each step is written to the standard error stream.
+        Above 0, a line for each step is written to the standard error stream. For
+        progress bars: `set_callbacks(sklearn.callback.ProgressBar())`.
 
     Attributes
     ----------
@@ -266,7 +276,7 @@ class MetaSelector(ChosenRecommender, MetaEstimatorMixin, BaseEstimator):
             folds = self._folds(data, rng)
             selection = Selection(
                 records, data, folds, measure, clock, self.n_jobs, rng,
-                self.combine == "auto", known, self._report,
+                self.combine == "auto", known, self._report, Progress(self, X, y),
             )  # fmt: skip
             if folds:
                 plan = _race.shares(len(data.coded))
@@ -279,7 +289,9 @@ class MetaSelector(ChosenRecommender, MetaEstimatorMixin, BaseEstimator):
                 self._remember(records)
             self._set_results(selection, records)
             if self.refit:
-                self._refit(records[self.best_index_], X, y, sample_weight, clock)
+                with selection.progress.refit(records[self.best_index_]) as model:
+                    self._refit(model, X, y, sample_weight, clock)
+            selection.progress.end()
         return self
 
     def _known(self):
@@ -416,10 +428,9 @@ class MetaSelector(ChosenRecommender, MetaEstimatorMixin, BaseEstimator):
         self.best_name_, self.best_params_ = best.name, best.params
         self.best_score_ = best.score
 
-    def _refit(self, record, X, y, sample_weight, clock):
-        self._report(f"fitting {record.name} {record.params or ''} on all rows")
+    def _refit(self, model, X, y, sample_weight, clock):
+        self._report(f"fitting {self.best_name_} {self.best_params_ or ''} on all rows")
         started = time.perf_counter()
-        model = clone(record.estimator)
         self.best_estimator_ = fit_weighted(model, X, y, sample_weight)
         self.refit_time_ = time.perf_counter() - started
         self._report(f"done after {clock.elapsed:.1f} s")
@@ -433,6 +444,23 @@ class MetaSelector(ChosenRecommender, MetaEstimatorMixin, BaseEstimator):
         """The configurations, best first, as a DataFrame."""
         check_is_fitted(self, "cv_results_")
         return leaderboard(self.cv_results_)
+
+    def _sk_visual_block_(self):
+        if hasattr(self, "best_estimator_"):
+            shown = [(f"chosen: {self.best_name_}", self.best_estimator_)]
+        else:
+            candidates = self.candidates or default_candidates(self.task)
+            shown = [(name, estimator) for name, estimator, _ in candidates]
+        names, estimators = zip(*shown, strict=True)
+        details = [str(estimator) for estimator in estimators]
+        return VisualBlock("parallel", estimators, names=names, name_details=details)
+
+    def _html_repr(self):
+        diagram = super()._html_repr()
+        if not hasattr(self, "cv_results_"):
+            return diagram
+        best = self.cv_results_["rank_test_score"][self.best_index_]
+        return diagram + leaderboard_html(self.leaderboard_, best)
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "best_estimator_" if self.refit else "cv_results_")
