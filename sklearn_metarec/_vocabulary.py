@@ -3,6 +3,7 @@
 import bisect
 import math
 import numbers
+from contextlib import suppress
 
 import numpy as np
 
@@ -227,7 +228,9 @@ def _to_numpy(values):
     if isinstance(values, np.ndarray):
         return values
     if hasattr(values, "to_numpy"):  # pandas and polars series
-        return np.asarray(values.to_numpy())
+        # Whatever type NumPy has no name for, such as integers of 128 bits.
+        with suppress(Exception):
+            return np.asarray(values.to_numpy())
     values = list(values)
     column = np.empty(len(values), dtype=object)
     column[:] = values  # np.array would turn [1, "a"] into strings

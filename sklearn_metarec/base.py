@@ -61,6 +61,10 @@ __all__ = [
 ]  # fmt: skip
 
 
+# The largest absolute target or weight of a row.
+_LARGEST = 1e16
+
+
 def _has(*hooks):
     return available_if(lambda self: any(hasattr(self, hook) for hook in hooks))
 
@@ -210,7 +214,12 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
             sample_weight = check_sample_weight(
                 sample_weight, X, dtype=np.float64, ensure_non_negative=True
             )
+            self._check_magnitude(sample_weight, "sample_weight")
             keep = sample_weight > 0
+            if not keep.any():
+                raise ValueError(
+                    "Every sample_weight is 0: there is nothing to learn from."
+                )
             if not keep.all():
                 kept = np.flatnonzero(keep)
                 interactions = interactions[kept]
@@ -233,6 +242,7 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
         if not finite.all():
             row = int(np.argmin(finite))
             raise ValueError(f"Input y contains NaN or inf: {y[row]} at row {row}.")
+        self._check_magnitude(y, "y")
         if not rating and (y < 0).any():
             row = int(np.argmax(y < 0))
             raise ValueError(
@@ -242,6 +252,16 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
                 "model (...Regressor)."
             )
         return y
+
+    def _check_magnitude(self, values, name):
+        """Check that sums of squares are numbers, also in single precision."""
+        too_large = np.abs(values) > _LARGEST
+        if too_large.any():
+            row = int(np.argmax(too_large))
+            raise ValueError(
+                f"{name} is too large: {values[row]} at row {row}, where at most "
+                f"{_LARGEST:g} can be computed with. Scale it."
+            )
 
     def _check_columns(self, X, *, reset):
         """Check the number and names of columns, unless the names say it all."""
