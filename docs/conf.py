@@ -26,6 +26,8 @@ exclude_patterns = ["_build", "changelog.d", "examples"]
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 autosummary_generate = False
+# `EASE` is a link where there is such a name, and code elsewhere.
+default_role = "py:obj"
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
 
@@ -49,10 +51,13 @@ html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sourcelink = False
 html_theme_options = {
-    "header_links_before_dropdown": 7,
+    "header_links_before_dropdown": 5,
     "show_toc_level": 2,
     "navigation_with_keys": False,
+    "navbar_align": "left",
     "footer_start": ["copyright"],
     "footer_end": ["theme-version"],
 }
-html_sidebars = {"index": [], "glossary": [], "changelog": []}
+# These pages are a whole by themselves.
+_ALONE = ["index", "guide", "which_recommender", "glossary", "architecture", "changelog"]
+html_sidebars = {page: [] for page in _ALONE}

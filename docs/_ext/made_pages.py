@@ -11,10 +11,9 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-
 ROOT = Path(__file__).parents[2]
 # Of scikit-learn's own methods those that a reader looks for.
-_INHERITED = ("fit_transform", "get_params", "score", "set_params")
+_INHERITED = ("get_params", "set_params")
 _NAME = re.compile(r"`([\w.]+)`")
 
 
@@ -22,6 +21,8 @@ def setup(app):
     """Take part in the build."""
     app.connect("builder-inited", write_pages)
     app.connect("source-read", complete)
+    # Before numpydoc reads it.
+    app.connect("autodoc-process-docstring", quote_attributes, priority=100)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -131,6 +132,18 @@ def methods(cls):
     return found
 
 
+def quote_attributes(app, what, name, obj, options, lines):
+    """Quote the attributes in `x : array of shape (n_features_in_,)`.
+
+    A name with an underscore at its end would be a link to a target of that name.
+    """
+    for place, line in enumerate(lines):
+        field, colon, kind = line.partition(" : ")
+        if colon and re.fullmatch(r" *[\w, *]+", field):
+            kind = re.sub(r"(?<![\w`])(\w+_)(?![\w`])", r"`\1`", kind)
+            lines[place] = field + colon + kind
+
+
 # ---------------------------------------------------------------- changelog.md
 
 
@@ -152,5 +165,3 @@ def complete(app, docname, source):
         source[0] = complete_reference(source[0])
     elif docname == "changelog":
         source[0] = complete_changelog(source[0])
-
-

@@ -2,13 +2,13 @@
 Compare recommenders
 ====================
 
-Which recommender is better, and is the difference more than chance? Several are fitted on
-the same part of the table, and measured user by user on the other.
+Which recommender is better, and is the difference more than chance? Several are fitted
+on the same part of the table, and measured user by user on the other.
 """
 
 # %%
-# The table is made, so that the example runs anywhere. ``PerUserShuffleSplit`` holds out
-# a fifth of each user's items.
+# The table is made, so that the example runs anywhere. ``PerUserShuffleSplit`` holds
+# out a fifth of each user's items.
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -29,8 +29,8 @@ models = {
 }
 
 # %%
-# ``per_user=True`` gives one value a user, NaN for those without a test item. So a mean has
-# an interval.
+# ``per_user=True`` gives one value a user, NaN for those without a test item. So a
+# mean has an interval.
 users = np.unique(X[test, 0])
 values = {}
 for name, model in models.items():
@@ -51,8 +51,8 @@ ax.grid(axis="x", alpha=0.3)
 plt.show()
 
 # %%
-# Intervals that overlap do not say that two models are equal: the same users were asked
-# twice. A paired test looks at the difference of each user's two values.
+# Intervals that overlap do not say that two models are equal: the same users were
+# asked twice. A paired test looks at the difference of each user's two values.
 best, second = names[-1], names[-2]
 result = paired_test(values[best], values[second], random_state=0)
 print(f"{best} - {second}: {result.difference:+.4f}")
