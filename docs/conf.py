@@ -59,5 +59,12 @@ html_theme_options = {
     "footer_end": ["theme-version"],
 }
 # These pages are a whole by themselves.
-_ALONE = ["index", "guide", "which_recommender", "glossary", "architecture", "changelog"]
+_ALONE = [
+    "index",
+    "guide",
+    "which_recommender",
+    "glossary",
+    "architecture",
+    "changelog",
+]
 html_sidebars = {page: [] for page in _ALONE}
