@@ -26,9 +26,9 @@ selector = MetaSelector(candidates, combine=None, random_state=0).fit(X)
 print(selector.best_name_, selector.best_params_)
 
 # %%
-# The leaderboard, with 95% intervals over the users. What is pale was measured on a part
-# of the users: no more was needed, as a paired test said that it is behind, or that
-# nobody else is left.
+# The leaderboard, with 95% intervals over the users. What is pale was measured on a
+# part of the users: no more was needed, as a paired test said that it is behind, or
+# that nobody else is left.
 LeaderboardDisplay.from_selector(selector)
 plt.show()
 
