@@ -44,6 +44,8 @@ sphinx_gallery_conf = {
     "image_srcset": ["2x"],
 }
 
+toc_object_entries_show_parents = "hide"
+
 html_theme = "pydata_sphinx_theme"
 html_title = "sklearn_metarec"
 html_static_path = ["_static"]
