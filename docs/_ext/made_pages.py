@@ -35,7 +35,7 @@ def full_name(name, module, row):
     places = ["sklearn_metarec", module, source and source[1]]
     path, _, name = name.rpartition(".")
     if path:
-        places = [f"sklearn_metarec.{path}"]
+        places = ["sklearn_metarec", f"sklearn_metarec.{path}"]
     for place in filter(None, places):
         if name in import_module(place).__all__:
             return f"{place}.{name}"
