@@ -17,6 +17,8 @@ from _machine import describe, print_header, print_row
 from sklearn_metarec.datasets import make_logged_feedback
 from sklearn_metarec.metrics import dr_value, ips_value, replay_value, snips_value
 
+LOGS = [0.0, 1.0, -0.5, -1.0]
+
 
 def main():
     """Print a table of coverages."""
@@ -28,7 +30,7 @@ def main():
         "log", "policy", "rows", "estimator", "bias", "sd", "mean half-width",
         "coverage", "above", "below",
     )  # fmt: skip
-    for greediness, n_rows in ((g, n) for g in (0.0, -1.0) for n in options.rows):
+    for greediness, n_rows in ((g, n) for g in LOGS for n in options.rows):
         log = "uniform" if not greediness else f"greediness {greediness:g}"
         for policy in ("best", "softmax"):
             runs = [

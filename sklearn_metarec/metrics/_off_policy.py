@@ -1,7 +1,8 @@
 """What a policy would earn, estimated from the feedback that another one logged.
 
 All four estimators are a ratio of two sums over the rows of the log, so they share
-their interval: that of a ratio, linearised, by rows or by groups of rows.
+their interval: that of a ratio, linearised, by rows or by groups of rows, and corrected
+for skewness (P. Hall, 1992, On the removal of skewness by transformation, JRSS B 54).
 """
 
 import warnings
@@ -13,6 +14,9 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils.validation import check_consistent_length
 
 from sklearn_metarec.utils._sklearn import column_or_1d
+
+# Below this, the formula is 0 / 0 and changes nothing.
+_NO_SKEWNESS = 1e-6
 
 
 class PolicyValue(NamedTuple):
@@ -315,7 +319,27 @@ def _ratio(numerator, denominator, weight, groups, confidence):
     n = len(errors)
     if n < 2:
         return PolicyValue(float(value), -np.inf, np.inf, n_effective)
-    reach = stats.t.ppf((1 + confidence) / 2, n - 1)
-    reach *= np.sqrt(errors @ errors * n / (n - 1))
-    low, high = float(value - reach), float(value + reach)
+    deviation = np.sqrt(errors @ errors * n / (n - 1))
+    # As few degrees of freedom as the few rows give on which most of the weight is.
+    freedom = min(n, max(n_effective, 2)) - 1 if n_effective else n - 1
+    quantile = stats.t.ppf((1 + confidence) / 2, freedom)
+    skewness = (errors**3).sum() / deviation**3 if deviation else 0.0
+    low, high = (
+        float(value - deviation * _unskewed(sign * quantile, skewness))
+        for sign in (1, -1)
+    )
     return PolicyValue(float(value), low, high, n_effective)
+
+
+def _unskewed(quantile, skewness):
+    """Return the quantile of a studentized mean whose terms are skewed.
+
+    Hall's transformation makes that nearly normal: T becomes
+    ((1 + skewness T / 3)^3 - 1) / skewness + skewness / 6, with the skewness of the
+    mean. Few rows with large weights and rare rewards are skewed to the right, so that
+    the truth is above a symmetric interval far more often than below it.
+    """
+    if abs(skewness) < _NO_SKEWNESS:
+        return quantile
+    cube = 1 + skewness * (quantile - skewness / 6)
+    return 3 * (np.cbrt(cube) - 1) / skewness

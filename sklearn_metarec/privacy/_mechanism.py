@@ -55,7 +55,7 @@ def gaussian_delta(sigma, epsilon, *, sensitivity=1.0):
     --------
     >>> from sklearn_metarec.privacy import gaussian_delta
     >>> print(f"{gaussian_delta(4.0, 1.0):.2e}")
-    1.54e-05
+    2.92e-06
     """
     shift, slope = sensitivity / (2 * sigma), epsilon * sigma / sensitivity
     # The difference of two nearly equal numbers: the second as a share of the first,

@@ -112,7 +112,7 @@ class PrivateGramMixin(BaseRecommender):
                 "The noise of this model came from random_state, so that it can be "
                 "computed and taken off again. Fit with random_state=None to release."
             )
-        released = clone(self)
+        released = clone(self).set_params(catalogue=self.items_)
         matrix = make_csr(
             np.zeros(1, dtype=np.int64), np.empty(0, dtype=np.int32),
             np.empty(0, dtype=np.float32), (0, len(self.items_)),
