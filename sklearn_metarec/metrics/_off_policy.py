@@ -29,8 +29,9 @@ class PolicyValue(NamedTuple):
     low, high : float
         The bounds of its confidence interval.
     n_effective : float
-        How many rows of the policy's own would weigh as much as those of the log:
-        the squared sum of the weights over the sum of their squares.
+        How many rows (or groups, where there are some) of the policy's own would say
+        as much as the log: the squared sum of the weights over the sum of their
+        squares. Under 50, do not trust the interval.
     """
 
     value: float
@@ -296,9 +297,7 @@ def _ratio(numerator, denominator, weight, groups, confidence):
     """
     if not 0 < confidence < 1:
         raise ValueError(f"confidence={confidence!r} must be between 0 and 1.")
-    n, total = len(numerator), denominator.sum()
-    squares = weight @ weight
-    n_effective = float(weight.sum() ** 2 / squares) if squares else 0.0
+    total = denominator.sum()
     if not total:
         warnings.warn(
             "The policy would have shown none of the items that were shown, so that "
@@ -309,13 +308,16 @@ def _ratio(numerator, denominator, weight, groups, confidence):
         return PolicyValue(np.nan, np.nan, np.nan, 0.0)
     value = numerator.sum() / total
     errors = (numerator - value * denominator) / total
-    if groups is not None:
-        groups = column_or_1d(groups)
-        check_consistent_length(errors, groups)
-        errors = np.bincount(np.unique(groups, return_inverse=True)[1], errors)
-    else:
+    if groups is None:
         # Rows that say nothing are no degrees of freedom of a mean over the others.
         errors = errors[denominator > 0]
+    else:
+        groups = column_or_1d(groups)
+        check_consistent_length(errors, groups)
+        codes = np.unique(groups, return_inverse=True)[1]
+        errors, weight = np.bincount(codes, errors), np.bincount(codes, weight)
+    squares = weight @ weight
+    n_effective = float(weight.sum() ** 2 / squares) if squares else 0.0
     n = len(errors)
     if n < 2:
         return PolicyValue(float(value), -np.inf, np.inf, n_effective)
