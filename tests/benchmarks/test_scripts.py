@@ -29,7 +29,9 @@ ARGUMENTS = {
     "generator.py": ["--size", "1k", "--rounds", "1"],
     "import_time.py": ["--rounds", "1"],
     "metrics.py": ["--size", "1k", "--rounds", "1"],
+    "off_policy.py": ["--runs", "5", "--rows", "200"],
     "peers.py": ["--check"],
+    "privacy.py": ["--data", "1k", "--epsilons", "4", "--seeds", "1"],
     "scaling.py": ["--size", "1k", "10k", "--rounds", "1", "--output", "scaling.png"],
     "speed.py": ["--size", "1k", "--rounds", "1"],
 }
