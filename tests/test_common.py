@@ -141,6 +141,14 @@ SETTINGS = {
         },
     ],
     "PopularityRecommender": [{}, {"weighted": True}],
+    "PrivateEASE": [
+        {},
+        {"epsilon": 1000.0, "max_items": 14, "threshold": 0.0},
+    ],
+    "PrivateItemKNN": [
+        {},
+        {"epsilon": 1000.0, "max_items": 14, "n_neighbors": 3, "shrinkage": 0.0},
+    ],
     "PureSVD": [{"n_factors": 4}, {"n_factors": 3, "weighting": "bm25"}],
     "RecommenderPipeline": [
         {"steps": [("ids", IdEncoder()), ("ease", EASE())]},
