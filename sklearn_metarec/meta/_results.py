@@ -74,7 +74,9 @@ def _interval(record, measure):
     values = record.values
     if values is None or len(values) < 2:
         return np.nan, np.nan
-    error = _Z * values.std(ddof=1) / np.sqrt(len(values))
+    # The folds may have their users in common, but no row: all of a user counts as one.
+    n_values = len(values) / (1 if measure.metric == "rmse" else len(record.outcomes))
+    error = _Z * values.std(ddof=1) / np.sqrt(n_values)
     bounds = (values.mean() - error, values.mean() + error)
     if measure.metric == "rmse":  # of negated squares
         return tuple(-np.sqrt(max(-bound, 0.0)) for bound in bounds)

@@ -23,6 +23,10 @@ _PER_ROUND = 4
 # How many rating models are stacked, and on how many folds: each costs a fit of all.
 _MODELS_STACKED = 4
 _STACK_FOLDS = 3
+# What is thought to take so many seconds of one core at most is not raced on samples,
+# nor are so few of the others.
+_QUICK = 4.0
+_FEW = 2
 _OUT_OF_IT = ("failed", "unmeasured", "skipped")
 # A refit sees all rows, a fit of the comparison those of a training part.
 _REFIT_FACTOR = 1.5
@@ -186,7 +190,10 @@ class Selection:
         self.folds, self.kept = self.folds[:n_folds], self.kept[:n_folds]
         self._evaluations = np.inf if evaluations is None else evaluations
         runners = self.records[:n_configs]
-        for share in plan:
+        runners = self._run_quick(runners)
+        # A sample is to say which of many to drop.
+        plan = plan if len(runners) > _FEW else plan[-1:]
+        for share in plan if runners else ():
             self._run_share(runners, share)
             finished = [r for r in runners if r.share == share and r.status == "ran"]
             if share == plan[-1] or not finished:
@@ -198,6 +205,22 @@ class Selection:
             decided = len(runners) == 1 and runners[0].score > -np.inf
             if (decided and not runners[0].space) or self.progress.stopped:
                 return
+
+    def _run_quick(self, runners):
+        """Measure at once what takes no time; return the others.
+
+        What is best on a sample of the users need not be so on all: some models gain
+        more than others from more rows.
+        """
+        expected = [self._of_other_sets(record) for record in runners]
+        quick = [
+            record
+            for record, seconds in zip(runners, expected, strict=True)
+            if seconds is not None and seconds <= _QUICK
+        ]
+        if quick:
+            self._run_share(quick, 1.0)
+        return [record for record in runners if record not in quick]
 
     def tune(self, n):
         """Measure further settings of the leaders, at most n; a record each."""
@@ -325,6 +348,7 @@ class Selection:
             {place: record.score for place, record in by_place.items()},
             {place: record.values for place, record in by_place.items()},
             {place: place for place in by_place},
+            len(self.folds),
         )
         return [by_place[place] for place in places]
 
@@ -407,7 +431,9 @@ class Selection:
 
     def _guess(self, record, share):
         """Predict seconds from other data sets, and from how fast this machine is."""
-        seconds = self._of_other_sets(record)
+        seconds = None
+        if self.clock.seconds is not None:
+            seconds = self._of_other_sets(record)
         if seconds is None:
             return None
         ratios = [
@@ -419,7 +445,7 @@ class Selection:
         return seconds * speed * share**_COST_EXPONENT
 
     def _of_other_sets(self, record):
-        if self.clock.seconds is None or not self._known:
+        if not self._known:
             return None
         configuration = Configuration.of(record.estimator, record.params)
         return predict_seconds(self._known, configuration, self._sizes)

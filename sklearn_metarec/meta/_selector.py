@@ -63,6 +63,10 @@ from sklearn_metarec.utils._sklearn import (
 )
 
 _TEST_SIZE = 0.2
+# Of a table with fewer rows than that one random part says too little: several are
+# held out in turn.
+_ROWS_ENOUGH = 20_000
+_MAX_REPEATS = 5
 
 
 class MetaSelector(
@@ -70,9 +74,9 @@ class MetaSelector(
 ):
     """Choose among recommenders and their settings by an honest comparison.
 
-    The configurations race on a held-out part of the table, first on a sample of the
-    users and then on growing ones; those that are behind for sure, by a paired test
-    over the users, run no further. The best is fitted on all rows, and the selector
+    The configurations race on a held-out part of the table: those that are thought to
+    take long first on a sample of the users and then on growing ones, and those that
+    are behind for sure, by a paired test over the users, run no further. The best is fitted on all rows, and the selector
     then behaves as that recommender.
 
     Ids are encoded once for all of this package's recommenders; other estimators and
@@ -96,7 +100,8 @@ class MetaSelector(
     cv : int, splitter or iterable, default=None
         An int: that many folds of `WarmKFold`. By default one split: the last fifth
         in time where the table has a time column, else a random fifth of each user's
-        pairs.
+        pairs, drawn up to five times where the table has
+        fewer than 20,000 rows and the budget is not a number of evaluations.
     budget : str or int, default=None
         A ceiling: seconds ("60s", "5min", "1h"), with the start of workers and the
         refit counted, or a number of evaluations (one fit on one fold). Without one,
@@ -167,9 +172,10 @@ class MetaSelector(
 
     Notes
     -----
-    The portfolio is an ordered list of configurations, each of another model. On a
-    family of data sets that it was not learned from, the best of its first six is
-    0.7% behind the best of a grid of 43. What is known of tables with similar
+    The portfolio is an ordered list of configurations, the first six each of another
+    model. On a family of data sets that it was not learned from, the best of these is
+    0.7% behind the best of a grid of 43. Further settings of the same models follow
+    where the table is so small that all of them cost a few seconds. What is known of tables with similar
     meta-features counts more only if that is better on the known data sets, each left
     out in turn; on those that ship it is not (benchmarks/learn_portfolio.py prints
     both), on 72 of a public table it is (benchmarks/selection.py).
@@ -271,9 +277,10 @@ class MetaSelector(
             validate_data(self, X, skip_check_array=True)
             data = self._read(X, y, sample_weight)
             self.meta_features_ = meta_features(data.coded, data.y)
-            records = self._records(known, rng)
+            records = self._records(known, rng, seconds)
             measure = self._measure()
-            folds = self._folds(data, rng)
+            few = 1 if evaluations is not None else _MAX_REPEATS
+            folds = self._folds(data, rng, few)
             selection = Selection(
                 records, data, folds, measure, clock, self.n_jobs, rng,
                 self.combine == "auto", known, self._report, Progress(self, X, y),
@@ -298,9 +305,11 @@ class MetaSelector(
         own = () if self.store is None else self.store.experiences(self.task)
         return [*experiences(self.task), *own]
 
-    def _records(self, known, rng):
+    def _records(self, known, rng, seconds):
         if self.candidates is None:
-            configurations = default_candidates(self.task, known, self.meta_features_)
+            configurations = default_candidates(
+                self.task, known, self.meta_features_, seconds
+            )
             laws = {
                 name: SPACES.get(type(model).__name__, {})
                 for name, model, _ in configurations
@@ -356,8 +365,11 @@ class MetaSelector(
             return Measure(scoring)
         return Measure(scorer=scoring)
 
-    def _folds(self, data, rng):
-        """Return the folds, none where the table cannot be divided."""
+    def _folds(self, data, rng, repeats):
+        """Return the folds, none where the table cannot be divided.
+
+        A small table is divided at random several times, at most `repeats`.
+        """
         present = np.arange(len(data.coded))
         if data.sample_weight is not None:
             present = np.flatnonzero(data.sample_weight > 0)
@@ -367,7 +379,10 @@ class MetaSelector(
         if splitter is None and table.time is not None:
             splitter = TemporalSplit(test_size=_TEST_SIZE)
         elif splitter is None:
-            splitter = PerUserShuffleSplit(test_size=_TEST_SIZE, random_state=seed)
+            n_splits = int(np.clip(_ROWS_ENOUGH // max(len(table), 1), 1, repeats))
+            splitter = PerUserShuffleSplit(
+                n_splits, test_size=_TEST_SIZE, random_state=seed
+            )
         elif isinstance(splitter, Integral):
             splitter = WarmKFold(splitter, shuffle=True, random_state=seed)
         if not hasattr(splitter, "split"):
