@@ -116,6 +116,15 @@ class Asked:
         return History(None, vocabulary, matrix).take(self.codes).matrix
 
 
+def distinct(codes, n_codes):
+    """Return (ascending distinct codes, -1 first; the position of each row's code)."""
+    used = np.zeros(n_codes + 1, dtype=bool)
+    used[codes + 1] = True
+    positions = np.cumsum(used) - 1
+    distinct = np.flatnonzero(used) - 1
+    return distinct.astype(np.int32), positions[codes + 1]
+
+
 def check_ids(ids):
     """Return the ids that a call names as an array."""
     if isinstance(ids, str | bytes) or np.ndim(ids) != 1:

@@ -319,7 +319,7 @@ def test_pairs_outside_the_matrix(path, toy, what, change):
 @pytest.mark.parametrize("wrap", [lambda model: model, lambda model: [{"a": (model,)}]])
 def test_pairs_of_another_shape(path, toy, wrap):
     model = EASE().fit(toy)
-    model.history_ = PopularityRecommender().fit(toy[:8]).history_
+    model._stored = PopularityRecommender().fit(toy[:8])._stored
     save(wrap(model), path)
     assert_refused(path, "history_ is no CSR matrix of 5 x 5")
 
