@@ -13,9 +13,8 @@ from sklearn_metarec.interactions import (
     time_values,
 )
 
-# Targets and weights of which sums of squares are numbers, also in single precision.
+# Sums of the squares of such targets and weights are numbers in single precision.
 _LARGEST = 1e16
-SMALLEST_WEIGHT = 1e-16
 
 
 def check_magnitude(values, name, *, smallest=0.0):

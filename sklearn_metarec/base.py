@@ -25,7 +25,6 @@ from sklearn_metarec._explanation import (
 )
 from sklearn_metarec._history import Context, History, Profiles, Rows
 from sklearn_metarec._request import (
-    SMALLEST_WEIGHT,
     Asked,
     check_ids,
     check_k,
@@ -212,7 +211,7 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
             sample_weight = check_sample_weight(
                 sample_weight, X, dtype=np.float64, ensure_non_negative=True
             )
-            check_magnitude(sample_weight, "sample_weight", smallest=SMALLEST_WEIGHT)
+            check_magnitude(sample_weight, "sample_weight", smallest=1e-16)
             keep = sample_weight > 0
             if not keep.all():
                 kept = np.flatnonzero(keep)
