@@ -46,8 +46,8 @@ class _Measured:
         for name, model in models.items():
             shown, popularity = exposure(model, users, self.k)
             lines.append(Line(name, *popularity_curve(shown, popularity)))
-        data = popularity_curve(popularity, popularity)
-        lines.append(Line("The data", *data, reference=True))
+        x, y = popularity_curve(popularity, popularity)
+        lines.append(Line("The data", x, y, reference=True))
         tenth = [np.interp(0.1, line.x, line.y) for line in lines]
         said = "; ".join(
             f"{line.name} {share:.0%}" for line, share in zip(lines, tenth, strict=True)
@@ -193,7 +193,7 @@ class MeasuredRankers(_Measured):
             Line(
                 name, self.ks.astype(float),
                 *curve(values, [f"ndcg@{k}" for k in self.ks]),
-                reference=name == self.reference,
+                name == self.reference,
             )
             for name, values in self.values.items()
         ]  # fmt: skip

@@ -36,7 +36,7 @@ def as_named(models):
         return dict(models)
     if not isinstance(models, list | tuple):
         models = [models]
-    named = {}
+    named: dict[str, Any] = {}
     for model in models:
         name = name_of_model(model)
         again = sum(other.partition(" #")[0] == name for other in named)
@@ -198,7 +198,8 @@ def item_namer(names, model=None):
     """
     if names is None:
         table = getattr(unwrap(model)[1], "item_features", None)
-        titled = hasattr(table, "columns") and _title_column(table.columns)
+        columns = getattr(table, "columns", None)
+        titled = columns is not None and _title_column(columns)
         names = table if titled else {}
     if callable(names):
         return lambda item: str(names(item))

@@ -196,7 +196,8 @@ def _lists(model, X, users, k, namer):
     items, scores = recommend(model, users, k)
     parts = []
     for user, own, theirs in zip(users, items, scores, strict=True):
-        rows, notes = [], {}
+        rows: list[Any] = []
+        notes: dict[str, Any] = {}
         for rank, (item, score) in enumerate(zip(own, theirs, strict=True), start=1):
             if not np.isfinite(score):
                 break

@@ -44,6 +44,7 @@ class Progress:
 
     def evaluated(self, name):
         """Tell that an evaluation of a candidate has ended."""
+        assert self._round is not None  # evaluations are those of a round
         task = self._round.subcontext(task_name=name)
         task.call_on_fit_task_begin(**self._seen)
         if task.call_on_fit_task_end(**self._seen):

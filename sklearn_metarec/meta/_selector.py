@@ -77,8 +77,8 @@ class MetaSelector(
 
     The configurations race on a held-out part of the table: those that are thought to
     take long first on a sample of the users and then on growing ones, and those that
-    are behind for sure, by a paired test over the users, run no further. The best is fitted on all rows, and the selector
-    then behaves as that recommender.
+    are behind for sure, by a paired test over the users, run no further. The best is
+    fitted on all rows, and the selector then behaves as that recommender.
 
     Ids are encoded once for all of this package's recommenders; other estimators and
     pipelines get the table as it is.
@@ -176,8 +176,8 @@ class MetaSelector(
     The portfolio is an ordered list of configurations, the first six each of another
     model. On a family of data sets that it was not learned from, the best of these is
     0.7% behind the best of a grid of 43. Further settings of the same models follow
-    where the table is so small that all of them cost a few seconds. What is known of tables with similar
-    meta-features counts more only if that is better on the known data sets, each left
+    where the table is so small that all of them cost a few seconds. What is known of
+    tables with similar meta-features counts more only if that is better on the known data sets, each left
     out in turn; on those that ship it is not (benchmarks/learn_portfolio.py prints
     both), on 72 of a public table it is (benchmarks/selection.py).
 
