@@ -1,6 +1,7 @@
 """What displays and the report measure of fitted models."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
