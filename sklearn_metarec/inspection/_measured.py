@@ -189,14 +189,11 @@ class MeasuredRankers(_Measured):
             "Means over users, each with its interval.",
             ["Metric", *self.values], rows, numeric=1,
         )  # fmt: skip
-        lines = [
-            Line(
-                name, self.ks.astype(float),
-                *curve(values, [f"ndcg@{k}" for k in self.ks]),
-                name == self.reference,
-            )
-            for name, values in self.values.items()
-        ]  # fmt: skip
+        lines = []
+        for name, values in self.values.items():
+            y, low, high = curve(values, [f"ndcg@{k}" for k in self.ks])
+            reference = name == self.reference
+            lines.append(Line(name, self.ks.astype(float), y, low, high, reference))
         said = "; ".join(
             f"{line.name} from {line.y[0]:.3f} to {line.y[-1]:.3f}" for line in lines
         )
