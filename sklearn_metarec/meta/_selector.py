@@ -177,9 +177,10 @@ class MetaSelector(
     model. On a family of data sets that it was not learned from, the best of these is
     0.7% behind the best of a grid of 43. Further settings of the same models follow
     where the table is so small that all of them cost a few seconds. What is known of
-    tables with similar meta-features counts more only if that is better on the known data sets, each left
-    out in turn; on those that ship it is not (benchmarks/learn_portfolio.py prints
-    both), on 72 of a public table it is (benchmarks/selection.py).
+    tables with similar meta-features counts more only if that is better on the known
+    data sets, each left out in turn; on those that ship it is not
+    (benchmarks/learn_portfolio.py prints both), on 72 of a public table it is
+    (benchmarks/selection.py).
 
     A table in which no user has two pairs cannot be divided; then the first
     configuration is fitted, with a warning.
