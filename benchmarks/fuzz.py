@@ -18,7 +18,7 @@ from collections import Counter
 from contextlib import suppress
 
 _HANGS = 60  # seconds of one case
-_SLICE = 8.0  # seconds of one estimator at a time
+_SLICE = 20.0  # seconds of one estimator at a time
 
 
 def main():

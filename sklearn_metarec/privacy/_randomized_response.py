@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_metarec._history import History, Rows
 from sklearn_metarec._vocabulary import encode_ids
+from sklearn_metarec.base import unchanged_on_failure
 from sklearn_metarec.interactions import encode_interactions
 from sklearn_metarec.privacy._mechanism import uniform_source
 from sklearn_metarec.utils._sklearn import (
@@ -102,7 +103,8 @@ class RandomizedResponse(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self : object
             The fitted transformer.
         """
-        validate_data(self, X, accept_sparse="csr", dtype="numeric")
+        with unchanged_on_failure(self):
+            validate_data(self, X, accept_sparse="csr", dtype="numeric")
         self.flip_probability_ = float(1 / (1 + np.exp(self.epsilon)))
         return self
 
