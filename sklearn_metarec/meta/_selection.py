@@ -191,8 +191,11 @@ class Selection:
         self._evaluations = np.inf if evaluations is None else evaluations
         runners = self.records[:n_configs]
         runners = self._run_quick(runners)
-        # A sample is to say which of many to drop.
-        plan = plan if len(runners) > _FEW else plan[-1:]
+        if self.progress.stopped:
+            return
+        # A sample is to say which of many to drop, and what they cost.
+        if len(runners) <= _FEW and self.clock.seconds is None:
+            plan = plan[-1:]
         for share in plan if runners else ():
             self._run_share(runners, share)
             finished = [r for r in runners if r.share == share and r.status == "ran"]
