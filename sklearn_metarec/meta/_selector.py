@@ -502,6 +502,7 @@ class MetaSelector(
         """
         best = self._best()
         if not has_named_columns(X):
+            check_is_table(X)
             validate_data(self, X, reset=False, skip_check_array=True)
         measure = self._measure()
         if measure.scorer is None and measure.metric != "rmse":
