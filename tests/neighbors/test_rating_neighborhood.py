@@ -170,7 +170,7 @@ def test_the_unit_of_the_ratings_does_not_matter(ratings, cls, similarity, scale
 @pytest.mark.parametrize("cls", MODELS)
 def test_tiny_and_huge_weights(ratings, cls):
     X, y, weight = ratings
-    for factor in (1e-15, 1e15):
+    for factor in (1e-60, 1e30):
         some = np.where(np.arange(len(y)) % 3 == 0, factor, weight)
         assert np.isfinite(cls().fit(X, y, some).predict(X)).all()
 
