@@ -445,9 +445,9 @@ class Selection:
 
     def _guess(self, record, share):
         """Predict seconds from other data sets, and from how fast this machine is."""
-        seconds = None
-        if self.clock.seconds is not None:
-            seconds = self._of_other_sets(record)
+        if self.clock.seconds is None:
+            return None
+        seconds = self._of_other_sets(record)
         if seconds is None:
             return None
         ratios = [
