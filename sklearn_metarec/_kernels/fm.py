@@ -81,8 +81,13 @@ def gather(
                     scaled[t, f] = root * z[f]
                 errors[t] = root * e
             some = scaled[:count]
-            M[b] += np.dot(some.T, some)
-            R[b] += np.dot(errors[:count], some)
+            products, sums = np.dot(some.T, some), np.dot(errors[:count], some)
+            # In loops: numba compiles seconds longer for sums of whole arrays, whose
+            # shapes it would compare.
+            for f in range(n):
+                R[b, f] += sums[f]
+                for g in range(n):
+                    M[b, f, g] += products[f, g]
 
 
 @_inlined
