@@ -508,6 +508,23 @@ def test_all_users_unknown_is_a_warning_and_a_list():
     assert items.tolist() == [[10, 20], [10, 20]]
 
 
+def test_users_who_are_items_were_swapped():
+    swapped = PopularityRecommender().fit([["tea", "ann"], ["milk", "bob"]])
+    with pytest.warns(ColdUsersWarning, match=r"users and items swapped in X\?"):
+        swapped.recommend(["ann", "bob"], k=1)
+    with pytest.warns(ColdUsersWarning, match="Check that the ids are of the same"):
+        swapped.recommend(["ann", "eva"], k=1)
+    with pytest.warns(ColdUsersWarning, match="Check that the ids are of the same"):
+        PopularityRecommender().fit([[1, 10], [2, 20]]).recommend([10], k=1)
+
+
+@pytest.mark.parametrize("make", [np.asarray, pd.DataFrame, list])
+def test_a_matrix_in_place_of_a_table_is_warned_of(make):
+    matrix = make(np.eye(4, 30))
+    with pytest.warns(ColumnsWarning, match="30 columns without names.*_from_matrix"):
+        PopularityRecommender().fit(matrix)
+
+
 def test_what_a_rating_model_says_of_strangers():
     model = BiasRegressor(0, item_regularization=0, tol=0).fit(
         [[1, 10], [1, 20], [2, 10], [2, 20]], [5, 3, 4, 2]
