@@ -195,8 +195,8 @@ def read_table(X, *, allow_empty=False, warn=True):
     table = _read_array(X, allow_empty)
     if warn and table.n_columns > _MANY_COLUMNS:
         warnings.warn(
-            f"X has {table.n_columns} columns without names; the first two are taken as "
-            "user and item. If it is a matrix of users x items, convert it: "
+            f"X has {table.n_columns} columns without names; the first two are taken "
+            "as user and item. If it is a matrix of users x items, convert it: "
             "X, y = interactions_from_matrix(X).",
             ColumnsWarning,
             stacklevel=2,

@@ -219,8 +219,8 @@ def test_a_callback_that_is_interrupted(model):
         model.predict(X)
 
 
-# A fit that would take days: what ends it is the signal that Ctrl-C sends, while compiled
-# code or TensorFlow runs.
+# A fit that would take days: what ends it is the signal that Ctrl-C sends, while
+# compiled code or TensorFlow runs.
 ENDLESS = [
     BPR(2, max_iter=10**8, n_jobs=2),
     IALS(2, max_iter=10**8, n_jobs=2),
@@ -244,8 +244,8 @@ def test_ctrl_c_in_the_middle_of_an_epoch(model):
     vars(fitted)[sweeps] = 10**8
     before[sweeps] = id(vars(fitted)[sweeps])
     press = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    press.start()
     with pytest.raises(KeyboardInterrupt):
-        press.start()
         fitted.fit(table, y)
     assert {name: id(value) for name, value in vars(fitted).items()} == before
     assert_array_equal(fitted.predict(X), expected)
