@@ -188,10 +188,13 @@ def first_rows():
     return X, rng.integers(1, 6, 90).astype(float)
 
 
+def make(name):
+    return seeded(dict(all_estimators())[name](**QUICK.get(name, {})))
+
+
 @cache
 def learned(name):
-    model = seeded(dict(all_estimators())[name](**QUICK.get(name, {})))
-    return model.fit(*first_rows())
+    return make(name).fit(*first_rows())
 
 
 @st.composite
@@ -242,7 +245,7 @@ def test_a_history_is_of_its_user_and_its_call(name, history):
 EXACT = [
     name
     for name in EVERY
-    if getattr(dict(all_estimators())[name], "_history_exact", True)
+    if getattr(make(name), "_history_exact", True)
     and name != "RandomRecommender"  # draws by who asks
 ]
 
