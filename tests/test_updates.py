@@ -26,7 +26,7 @@ from sklearn_metarec._vocabulary import Vocabulary, encode_ids
 from sklearn_metarec.interactions import encode_interactions
 from sklearn_metarec.preprocessing import IdEncoder
 from sklearn_metarec.testing._assertions import require_same_model, score_table
-from sklearn_metarec.testing._tables import seeded
+from sklearn_metarec.testing._tables import Capabilities, seeded
 from sklearn_metarec.utils import all_estimators
 
 # What makes a class quick, or cannot be left out.
@@ -242,12 +242,7 @@ def test_a_history_is_of_its_user_and_its_call(name, history):
     assert_array_equal(scores_by_item(model, known), before)
 
 
-EXACT = [
-    name
-    for name in EVERY
-    if getattr(make(name), "_history_exact", True)
-    and name != "RandomRecommender"  # draws by who asks
-]
+EXACT = [name for name in EVERY if Capabilities(make(name)).history_exact]
 
 
 @pytest.mark.filterwarnings("ignore:None of the")
