@@ -20,7 +20,7 @@ from contextlib import suppress
 
 _HANGS = 60  # seconds of one case
 _SLICE = 20.0  # seconds of one estimator at a time
-_SLOW_SHARE = 5  # how many times as much those get that are slow
+_SLOW_SHARE = 3  # how many times as much those get that are slow
 
 
 def main():
@@ -44,15 +44,16 @@ def _run_all(options):
     names = options.only.split(",") if options.only else sorted(estimators())
     shares = {name: _SLOW_SHARE if name in SLOW else 1 for name in names}
     end = time.monotonic() + 60 * options.minutes
-    # Shorter slices, of two rounds, rather than estimators that are left out.
-    slice_ = min(_SLICE, max(2.0, 30 * options.minutes / sum(shares.values())))
-    counts, findings, seed = Counter(), {}, options.seed
-    while time.monotonic() < end:
-        for name in names:
-            left = end - time.monotonic()
-            if left < 1:
-                break
-            result = _in_a_process(name, min(shares[name] * slice_, left), seed)
+    counts, findings, seed, start_up = Counter(), {}, options.seed, 3.0
+    while time.monotonic() < end - 1:
+        # In a short run all get a part of the one round, rather than the first of two.
+        round_end = min(end, time.monotonic() + _SLICE * sum(shares.values()))
+        for place, name in enumerate(names):
+            begin = time.monotonic()
+            rest = sum(shares[other] for other in names[place:])
+            seconds = max(1.0, (round_end - begin) * shares[name] / rest - start_up)
+            result = _in_a_process(name, seconds, seed)
+            start_up = max(0.0, time.monotonic() - begin - seconds)
             counts[name] += result["cases"]
             if result["finding"]:
                 findings.setdefault((name, result["what"]), result["finding"])
@@ -84,20 +85,21 @@ def _in_a_process(name, seconds, seed):
 
 
 def _run_one(name, seconds, seed):
-    """Test one estimator for some seconds, and print what happened as JSON."""
+    """Test one estimator for some seconds after a first case, and print the result."""
     from _fuzzing import cases, check, estimators
     from hypothesis import HealthCheck, Phase, given, settings
     from hypothesis import seed as seeded
 
-    estimator, count, last = estimators()[name], 0, None
-    end = time.monotonic() + seconds
+    estimator, count, last, end = estimators()[name], 0, None, None
 
     class Over(BaseException):
         pass
 
     def attempt(case):
-        nonlocal count, last
-        if time.monotonic() > end:
+        nonlocal count, last, end
+        if end is None and count:  # the first case imports and compiles
+            end = time.monotonic() + seconds
+        if count and time.monotonic() > end:
             raise Over
         count += 1
         faulthandler.dump_traceback_later(_HANGS, exit=True)
