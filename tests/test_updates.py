@@ -217,7 +217,7 @@ def scores_by_item(model, users, X=(), y=()):
 
 @pytest.mark.filterwarnings("ignore:None of the")  # of the users is known
 @pytest.mark.parametrize("name", EVERY)
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=10, deadline=None, derandomize=True)
 @given(history=histories())
 def test_a_history_is_of_its_user_and_its_call(name, history):
     model = learned(name)
@@ -247,7 +247,7 @@ EXACT = [name for name in EVERY if Capabilities(make(name)).history_exact]
 
 @pytest.mark.filterwarnings("ignore:None of the")
 @pytest.mark.parametrize("name", EXACT)
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=10, deadline=None, derandomize=True)
 @given(
     user=st.integers(0, N_USERS - 1),
     more=st.lists(
