@@ -192,5 +192,5 @@ def complete(app, docname, source):
         source[0] = complete_reference(source[0])
     elif docname == "changelog":
         source[0] = complete_changelog(source[0])
-    elif app.env.doc2path(docname).endswith(".md"):
+    elif Path(app.env.doc2path(docname)).suffix == ".md":
         source[0] = link_classes(source[0], docname)
