@@ -206,6 +206,13 @@ def read_table(X, *, allow_empty=False, warn=True):
 
 def check_is_table(X):
     """Check that X has rows and columns at all."""
+    if isinstance(X, dict):
+        raise TypeError("X is a dict: make a table of it, as by pandas.DataFrame(X).")
+    if getattr(X, "ndim", 2) == 1 and hasattr(X, "to_frame"):
+        raise ValueError(
+            "X is one column: pass a table with a user and an item column, such as "
+            "X[['user_id', 'item_id']]."
+        )
     if getattr(X, "ndim", 2) != 2 or (isinstance(X, list | tuple) and not X):
         check_array(X, dtype=None)  # says what to do about it, and raises
 

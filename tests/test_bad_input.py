@@ -12,7 +12,7 @@ from scipy import sparse
 from sklearn.base import clone, is_regressor
 from sklearn.exceptions import DataConversionWarning, NotFittedError
 
-from sklearn_metarec import BiasRegressor, PopularityRecommender
+from sklearn_metarec import BiasRegressor, Blend, PopularityRecommender
 from sklearn_metarec.exceptions import ColdUsersWarning, ColumnsWarning
 from sklearn_metarec.utils import all_estimators
 
@@ -506,6 +506,17 @@ def test_all_users_unknown_is_a_warning_and_a_list():
     with pytest.warns(ColdUsersWarning, match="int64 like 1"):
         items, _ = model.recommend(["1", "2"], k=2)
     assert items.tolist() == [[10, 20], [10, 20]]
+
+
+def test_what_is_no_table_is_said():
+    table = pd.DataFrame({"user_id": ["ann"], "item_id": ["tea"]})
+    model = PopularityRecommender()
+    with pytest.raises(ValueError, match="X is one column: pass a table"):
+        model.fit(table["user_id"], table["item_id"])
+    with pytest.raises(TypeError, match="X is a dict: make a table of it"):
+        model.fit(table.to_dict())
+    with pytest.raises(TypeError, match=r"pairs \(name, ranker\), got PopularityReco"):
+        Blend([model]).fit(table)
 
 
 def test_users_who_are_items_were_swapped():
