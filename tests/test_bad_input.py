@@ -63,7 +63,7 @@ BAD_TABLES = [
     ("a text", "abc", ValueError, "got scalar array"),
     ("a list of ids", [1, 2], ValueError, "got 1D array"),
     ("a 1-d array", np.arange(3), ValueError, "got 1D array"),
-    ("a series", pd.Series([1, 2]), ValueError, "2-dimensional container"),
+    ("a series", pd.Series([1, 2]), ValueError, "X is one column"),
     ("a 3-d array", np.ones((2, 2, 2)), ValueError, "array with dim 3"),
     ("one column", np.ones((3, 1)), ValueError, "1 feature(s)"),
     ("one column of a list", [[1], [2]], ValueError, "1 feature(s)"),
