@@ -4,7 +4,8 @@
 
 Every estimator in turn gets tables drawn by hypothesis (`_fuzzing.py`) in a process of
 its own, until the time is over: what it finds is shrunk and printed; a process that
-dies, or a case that takes a minute, is a finding too.
+dies, a case that takes a minute, and an estimator that was not reached are findings
+too. Estimators whose cases take longer get more of the time.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from contextlib import suppress
 
 _HANGS = 60  # seconds of one case
 _SLICE = 20.0  # seconds of one estimator at a time
+_SLOW_SHARE = 3  # how many times as much those get that are slow
 
 
 def main():
@@ -37,21 +39,28 @@ def main():
 
 
 def _run_all(options):
-    names = options.only.split(",") if options.only else _names()
+    from _fuzzing import SLOW, estimators
+
+    names = options.only.split(",") if options.only else sorted(estimators())
+    shares = {name: _SLOW_SHARE if name in SLOW else 1 for name in names}
     end = time.monotonic() + 60 * options.minutes
-    # Shorter slices rather than estimators that are left out.
-    slice_ = min(_SLICE, max(2.0, 30 * options.minutes / len(names)))
-    counts, findings, seed = Counter(), {}, options.seed
-    while time.monotonic() < end:
-        for name in names:
-            left = end - time.monotonic()
-            if left < 1:
-                break
-            result = _in_a_process(name, min(slice_, left), seed)
+    counts, findings, seed, start_up = Counter(), {}, options.seed, 3.0
+    while time.monotonic() < end - 1:
+        # In a short run all get a part of the one round, rather than the first of two.
+        round_end = min(end, time.monotonic() + _SLICE * sum(shares.values()))
+        for place, name in enumerate(names):
+            begin = time.monotonic()
+            rest = sum(shares[other] for other in names[place:])
+            seconds = max(1.0, (round_end - begin) * shares[name] / rest - start_up)
+            result = _in_a_process(name, seconds, seed)
+            start_up = max(0.0, time.monotonic() - begin - seconds)
             counts[name] += result["cases"]
             if result["finding"]:
                 findings.setdefault((name, result["what"]), result["finding"])
         seed += 1
+    for name in names:
+        if not counts[name]:
+            findings[name, "not reached"] = "There was no time for a single case."
     for (name, _), finding in findings.items():
         print(f"\n=== {name}\n{finding}")
     print(f"\n{'estimator':24}{'cases':>8}{'findings':>10}")
@@ -60,12 +69,6 @@ def _run_all(options):
         print(f"{name:24}{counts[name]:8}{found:10}")
     print(f"{'all':24}{sum(counts.values()):8}{len(findings):10}")
     return len(findings)
-
-
-def _names():
-    from _fuzzing import estimators
-
-    return sorted(estimators())
 
 
 def _in_a_process(name, seconds, seed):
@@ -82,20 +85,21 @@ def _in_a_process(name, seconds, seed):
 
 
 def _run_one(name, seconds, seed):
-    """Test one estimator for some seconds, and print what happened as JSON."""
+    """Test one estimator for some seconds after a first case, and print the result."""
     from _fuzzing import cases, check, estimators
     from hypothesis import HealthCheck, Phase, given, settings
     from hypothesis import seed as seeded
 
-    estimator, count, last = estimators()[name], 0, None
-    end = time.monotonic() + seconds
+    estimator, count, last, end = estimators()[name], 0, None, None
 
     class Over(BaseException):
         pass
 
     def attempt(case):
-        nonlocal count, last
-        if time.monotonic() > end:
+        nonlocal count, last, end
+        if end is None and count:  # the first case imports and compiles
+            end = time.monotonic() + seconds
+        if count and time.monotonic() > end:
             raise Over
         count += 1
         faulthandler.dump_traceback_later(_HANGS, exit=True)

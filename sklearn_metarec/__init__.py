@@ -1,5 +1,15 @@
 """Recommenders for scikit-learn, and a selector that picks the right one.
 
+A table with one row an interaction goes in, and ranked lists come out:
+
+>>> from sklearn_metarec import EASE
+>>> X = [["ann", "tea"], ["ann", "milk"], ["bob", "tea"], ["bob", "milk"],
+...      ["eva", "tea"]]
+>>> items, scores = EASE(regularization=1.0).fit(X).recommend(["eva"], k=1)
+>>> items.tolist()
+[['milk']]
+
+On a command line, `python -m sklearn_metarec` shows what it does with bundled data.
 Names are loaded on first use, so that importing the package costs little.
 """
 

@@ -22,7 +22,8 @@ class FeatureMixin(BaseRecommender):
     side table belong to the catalogue: they get codes, also without a single row.
     `_feature_rows` returns the encoded features, one row an id, zeros where an id has
     none. An update reads a side table again if it is another object, or has another
-    shape, than the one that was read last.
+    shape, than the one that was read last. To see whether a value was changed in place
+    would take as long as an update: for that, the caller passes a copy.
     """
 
     _encoded: dict

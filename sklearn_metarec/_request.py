@@ -1,10 +1,13 @@
 """Who is asked about in one call, and what may be recommended to them."""
 
+import warnings
+
 import numpy as np
 
 from sklearn_metarec._history import Context, History
 from sklearn_metarec._scoring import Filters, rank
 from sklearn_metarec._vocabulary import encode_ids
+from sklearn_metarec.exceptions import ColdUsersWarning
 from sklearn_metarec.interactions import (
     find_roles,
     make_csr,
@@ -190,6 +193,35 @@ def read_context(context):
     time = time_values(frame[roles["time"]].to_native()) if "time" in roles else None
     others = [name for name in frame.columns if name not in roles.values()]
     return Context(time, frame.select(others).to_native() if others else None)
+
+
+def warn_of_strangers(profiles, users, items):
+    """Warn where all users of a call are unknown, and say what may be behind it.
+
+    Parameters
+    ----------
+    profiles : Profiles
+        The users of the call, with their ids.
+    users, items : Vocabulary
+        Those of the model.
+    """
+    unknown = (profiles.codes < 0) & ~profiles.changed
+    if not len(unknown) or not unknown.all():
+        return
+    hint = (
+        "Check that the ids are of the same type as in fit, "
+        f"{users.ids.dtype} like {users.ids[:1].tolist()[0]!r}."
+    )
+    # Numbers of users and items overlap as a rule, names do not.
+    named = items.ids.dtype.kind not in "biuf"
+    if named and (items.lookup(profiles.ids) >= 0).all():
+        hint = "They are items of the model: were users and items swapped in X?"
+    warnings.warn(
+        f"None of the {len(unknown)} users is known to the model, and no history of "
+        f"theirs was given: they all get the same fallback. {hint}",
+        ColdUsersWarning,
+        stacklevel=3,
+    )
 
 
 def most_similar(vocabulary, ids, k, make_scorer):

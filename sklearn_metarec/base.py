@@ -5,7 +5,6 @@ it scores (`_make_scorer`), and where it can, how it is updated (`_update`), wha
 score (`_contributions`), and what is similar (`_item_scorer`, `_user_scorer`).
 """
 
-import warnings
 from contextlib import contextmanager
 
 import numpy as np
@@ -33,12 +32,12 @@ from sklearn_metarec._request import (
     most_similar,
     read_context,
     read_rows,
+    warn_of_strangers,
 )
 from sklearn_metarec._scoring import FixedScorer, WithFallback, rank
 from sklearn_metarec._side_tables import SharesSideTables
 from sklearn_metarec._unwrap import long_form, recommend
 from sklearn_metarec._vocabulary import encode_ids
-from sklearn_metarec.exceptions import ColdUsersWarning
 from sklearn_metarec.interactions import (
     Interactions,
     check_is_table,
@@ -368,7 +367,7 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
             )
         context = read_context(context) if self._reads_context else None
         profiles = Profiles(self._history(), codes, added, context, asked.ids)
-        self._warn_if_cold(profiles)
+        warn_of_strangers(profiles, self._users, self._items)
         filters = asked.filters(profiles, self._items, exclude_seen, items, exclude)
         scorer = self._complete_scorer(profiles)
         n_items = len(self._items)
@@ -452,18 +451,6 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
         added = self._collect(Rows(rows, target))
         # A user may be asked for twice: one row of profile for each time.
         return added.take(asked.codes)
-
-    def _warn_if_cold(self, profiles):
-        unknown = (profiles.codes < 0) & ~profiles.changed
-        if len(unknown) and unknown.all():
-            warnings.warn(
-                f"None of the {len(unknown)} users is known to the model, and no "
-                "history of theirs was given: they all get the same fallback. Check "
-                "that the ids are of the same type as in fit, "
-                f"{self.users_.dtype} like {self.users_[:1].tolist()[0]!r}.",
-                ColdUsersWarning,
-                stacklevel=3,
-            )
 
     # -------------------------------------------------- similarity and reasons
 

@@ -32,6 +32,8 @@ _ROLES = {
     "time": ("timestamp", "time"),
     "rating": ("rating",),
 }
+# So many columns without names are hardly those of a log.
+_MANY_COLUMNS = 20
 
 
 @dataclass(frozen=True)
@@ -190,11 +192,27 @@ def read_table(X, *, allow_empty=False, warn=True):
     frame = _as_frame(X)
     if frame is not None:
         return _read_frame(frame, allow_empty, warn)
-    return _read_array(X, allow_empty)
+    table = _read_array(X, allow_empty)
+    if warn and table.n_columns > _MANY_COLUMNS:
+        warnings.warn(
+            f"X has {table.n_columns} columns without names; the first two are taken "
+            "as user and item. If it is a matrix of users x items, convert it: "
+            "X, y = interactions_from_matrix(X).",
+            ColumnsWarning,
+            stacklevel=2,
+        )
+    return table
 
 
 def check_is_table(X):
     """Check that X has rows and columns at all."""
+    if isinstance(X, dict):
+        raise TypeError("X is a dict: make a table of it, as by pandas.DataFrame(X).")
+    if getattr(X, "ndim", 2) == 1 and hasattr(X, "to_frame"):
+        raise ValueError(
+            "X is one column: pass a table with a user and an item column, such as "
+            "X[['user_id', 'item_id']]."
+        )
     if getattr(X, "ndim", 2) != 2 or (isinstance(X, list | tuple) and not X):
         check_array(X, dtype=None)  # says what to do about it, and raises
 

@@ -12,7 +12,7 @@ from scipy import sparse
 from sklearn.base import clone, is_regressor
 from sklearn.exceptions import DataConversionWarning, NotFittedError
 
-from sklearn_metarec import BiasRegressor, PopularityRecommender
+from sklearn_metarec import BiasRegressor, Blend, PopularityRecommender
 from sklearn_metarec.exceptions import ColdUsersWarning, ColumnsWarning
 from sklearn_metarec.utils import all_estimators
 
@@ -63,7 +63,7 @@ BAD_TABLES = [
     ("a text", "abc", ValueError, "got scalar array"),
     ("a list of ids", [1, 2], ValueError, "got 1D array"),
     ("a 1-d array", np.arange(3), ValueError, "got 1D array"),
-    ("a series", pd.Series([1, 2]), ValueError, "2-dimensional container"),
+    ("a series", pd.Series([1, 2]), ValueError, "X is one column"),
     ("a 3-d array", np.ones((2, 2, 2)), ValueError, "array with dim 3"),
     ("one column", np.ones((3, 1)), ValueError, "1 feature(s)"),
     ("one column of a list", [[1], [2]], ValueError, "1 feature(s)"),
@@ -506,6 +506,34 @@ def test_all_users_unknown_is_a_warning_and_a_list():
     with pytest.warns(ColdUsersWarning, match="int64 like 1"):
         items, _ = model.recommend(["1", "2"], k=2)
     assert items.tolist() == [[10, 20], [10, 20]]
+
+
+def test_what_is_no_table_is_said():
+    table = pd.DataFrame({"user_id": ["ann"], "item_id": ["tea"]})
+    model = PopularityRecommender()
+    with pytest.raises(ValueError, match="X is one column: pass a table"):
+        model.fit(table["user_id"], table["item_id"])
+    with pytest.raises(TypeError, match="X is a dict: make a table of it"):
+        model.fit(table.to_dict())
+    with pytest.raises(TypeError, match=r"pairs \(name, ranker\), got PopularityReco"):
+        Blend([model]).fit(table)
+
+
+def test_users_who_are_items_were_swapped():
+    swapped = PopularityRecommender().fit([["tea", "ann"], ["milk", "bob"]])
+    with pytest.warns(ColdUsersWarning, match=r"users and items swapped in X\?"):
+        swapped.recommend(["ann", "bob"], k=1)
+    with pytest.warns(ColdUsersWarning, match="Check that the ids are of the same"):
+        swapped.recommend(["ann", "eva"], k=1)
+    with pytest.warns(ColdUsersWarning, match="Check that the ids are of the same"):
+        PopularityRecommender().fit([[1, 10], [2, 20]]).recommend([10], k=1)
+
+
+@pytest.mark.parametrize("make", [np.asarray, pd.DataFrame, list])
+def test_a_matrix_in_place_of_a_table_is_warned_of(make):
+    matrix = make(np.eye(4, 30))
+    with pytest.warns(ColumnsWarning, match="30 columns without names.*_from_matrix"):
+        PopularityRecommender().fit(matrix)
 
 
 def test_what_a_rating_model_says_of_strangers():

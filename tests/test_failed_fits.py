@@ -1,25 +1,36 @@
 """A fit that fails, or is interrupted, leaves the estimator as it was."""
 
 import gc
+import os
+import signal
 import sys
 import threading
 from pathlib import Path
 
+import cloudpickle  # what joblib sends tasks with
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 import sklearn_metarec
 from sklearn_metarec import (
+    BPR,
     EASE,
     IALS,
     BiasRegressor,
     FMRegressor,
     ItemKNN,
+    MetaRegressor,
+    MetaSelector,
     MFRegressor,
     NeuralRegressor,
     PopularityRecommender,
+    SASRec,
+    TwoStageRecommender,
+    TwoTower,
 )
 from sklearn_metarec._scoring import FixedScorer
 from sklearn_metarec.base import BaseRecommender
@@ -27,6 +38,9 @@ from sklearn_metarec.meta import StackedRegressor
 from sklearn_metarec.neural import MultVAE
 from sklearn_metarec.utils import all_estimators
 from tests.callbacks import SilentCallback
+
+# Workers cannot import this module: send its classes along.
+cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 X = [["a", 10], ["a", 20], ["b", 20], ["b", 20], ["c", 40], ["d", 50], ["c", 30]]
 Y = [1, 1, 1, 1, 1, 0, 2]
@@ -114,12 +128,19 @@ QUICK = {
     "WARP": {"n_factors": 2, "max_iter": 2},
     "FMRanker": {"n_factors": 2, "max_iter": 2},
 }
-SLOW = ("MetaRegressor", "MultVAE", "NeuralRegressor", "SASRec", "TwoStage", "TwoTower")
+# These start TensorFlow, or hold many fits: fewer interruptions of each.
+SLOW = [
+    MetaRegressor(embedding_dim=2, epochs=2),
+    MultVAE(2, hidden_dim=2, epochs=2),
+    NeuralRegressor(embedding_dim=2, hidden_dim=2, epochs=2),
+    SASRec(embedding_dim=2, max_length=4, epochs=2),
+    TwoStageRecommender(n_folds=2),
+    TwoTower(embedding_dim=2, hidden_dim=2, epochs=2),
+]
 EVERY = {
     name: cls(**QUICK.get(name, {}))
     for name, cls in all_estimators(["ranker", "rating"])
-    if not name.startswith(SLOW)
-}
+} | {type(model).__name__: model for model in SLOW}
 
 
 class Interrupted:
@@ -159,7 +180,8 @@ def test_a_fit_that_is_interrupted_anywhere(name):
         type(model)(**model.get_params(deep=False)).fit(X, y)
     assert whole.calls > 10
     # Some calls are made by the first fit only.
-    for at in np.unique(np.linspace(1, 0.8 * whole.calls, 8, dtype=int)):
+    n_times = 3 if model in SLOW else 8
+    for at in np.unique(np.linspace(1, 0.8 * whole.calls, n_times, dtype=int)):
         with pytest.raises(KeyboardInterrupt), Interrupted(at):
             model.fit(X, y)
         assert {name: id(value) for name, value in vars(model).items()} == before
@@ -178,15 +200,130 @@ class Stops(SilentCallback):
         raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("kind", [IALS, MFRegressor, FMRegressor])
-def test_a_callback_that_is_interrupted(kind):
-    model = kind(2, max_iter=4).set_callbacks(Stops())
+@pytest.mark.parametrize(
+    "model",
+    [
+        IALS(2, max_iter=4), MFRegressor(2, max_iter=4), FMRegressor(2, max_iter=4),
+        TwoTower(embedding_dim=2, hidden_dim=2, epochs=4),
+        MetaRegressor(embedding_dim=2, epochs=4),
+    ],
+    ids=lambda model: type(model).__name__,
+)  # fmt: skip
+def test_a_callback_that_is_interrupted(model):
+    model = clone(model).set_callbacks(Stops())
     before = set(vars(model))
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, np.array(Y) + 1.0)
     assert set(vars(model)) == before
     with pytest.raises(NotFittedError):
         model.predict(X)
+
+
+# A fit that would take days: what ends it is the signal that Ctrl-C sends, while
+# compiled code or TensorFlow runs.
+ENDLESS = [
+    BPR(2, max_iter=10**8, n_jobs=2),
+    IALS(2, max_iter=10**8, n_jobs=2),
+    MetaRegressor(embedding_dim=2, epochs=10**8),
+    MultVAE(2, hidden_dim=2, epochs=10**8),
+    NeuralRegressor(embedding_dim=2, hidden_dim=2, epochs=10**8),
+    SASRec(embedding_dim=2, max_length=4, epochs=10**8),
+    TwoTower(embedding_dim=2, hidden_dim=2, epochs=10**8),
+]
+
+
+@pytest.mark.parametrize("model", ENDLESS, ids=lambda model: type(model).__name__)
+def test_ctrl_c_in_the_middle_of_an_epoch(model):
+    rng = np.random.default_rng(0)
+    table, y = rng.integers(0, [1500, 300], (20_000, 2)), rng.integers(1, 6, 20_000)
+    sweeps = "epochs" if hasattr(model, "epochs") else "max_iter"
+    fitted = clone(model).set_params(**{sweeps: 1}, random_state=0).fit(X, np.add(Y, 1))
+    before = {name: id(value) for name, value in vars(fitted).items()}
+    expected = fitted.predict(X)
+    # The first fit has compiled what is to be compiled: this one is in its epochs.
+    vars(fitted)[sweeps] = 10**8
+    before[sweeps] = id(vars(fitted)[sweeps])
+    press = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    press.start()
+    with pytest.raises(KeyboardInterrupt):
+        fitted.fit(table, y)
+    assert {name: id(value) for name, value in vars(fitted).items()} == before
+    assert_array_equal(fitted.predict(X), expected)
+    # And whatever it has left in the process does no harm to the next fit.
+    again = clone(fitted).set_params(**{sweeps: 1}).fit(X, np.add(Y, 1))
+    assert_allclose(again.predict(X), expected, rtol=1e-4)
+
+
+# ------------------------------------------------------------------- a worker is killed
+
+
+class Deadly(BiasRegressor):
+    """Kills the process that fits it, as the kernel does where memory is short.
+
+    Unless it is the one at `home`, or the file `mark` is there, which it leaves.
+    """
+
+    def __init__(self, home=None, mark=None):
+        super().__init__()
+        self.home = home
+        self.mark = mark
+
+    def _fit(self, history):
+        if os.getpid() != self.home and not (self.mark and Path(self.mark).exists()):
+            if self.mark:
+                Path(self.mark).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        super()._fit(history)
+
+
+def many_rows():
+    rng = np.random.default_rng(0)
+    return rng.integers(0, [40, 20], (800, 2)), rng.integers(1, 6, 800).astype(float)
+
+
+def test_a_killed_worker_of_a_stack():
+    table, y = many_rows()
+    members = [("bias", BiasRegressor()), ("deadly", Deadly(os.getpid()))]
+    stack = StackedRegressor(members, cv=2, n_jobs=1, random_state=0).fit(table, y)
+    stack.n_jobs = 2
+    before = {name: id(value) for name, value in vars(stack).items()}
+    expected = stack.predict(table)
+    with pytest.raises(TerminatedWorkerError):
+        stack.fit(table, y)
+    assert {name: id(value) for name, value in vars(stack).items()} == before
+    assert_array_equal(stack.predict(table), expected)
+    new = clone(stack)
+    with pytest.raises(TerminatedWorkerError):
+        new.fit(table, y)
+    with pytest.raises(NotFittedError):
+        new.predict(table)
+    # There are new workers for what comes next.
+    new.set_params(deadly="drop").fit(table, y).predict(table)
+
+
+def test_a_selection_whose_workers_are_all_killed():
+    table, y = many_rows()
+    deadly = Deadly(os.getpid())
+    selector = MetaSelector(
+        [("one", deadly, {}), ("other", deadly, {})], task="rating", n_jobs=2
+    )
+    before = set(vars(selector))
+    with pytest.raises(ValueError, match="All 2 candidates failed"):
+        selector.fit(table, y)
+    assert set(vars(selector)) == before
+    with pytest.raises(NotFittedError):
+        selector.predict(table)
+
+
+def test_what_ran_in_a_killed_worker_is_tried_once_more(tmp_path):
+    table, y = many_rows()
+    once = Deadly(os.getpid(), str(tmp_path / "mark"))
+    candidates = [("once", once, {}), ("bias", BiasRegressor(1000.0), {})]
+    selector = MetaSelector(
+        candidates, task="rating", combine=None, n_tuned=0, n_jobs=2, random_state=0
+    ).fit(table, y)
+    assert (tmp_path / "mark").exists()
+    assert selector.leaderboard_["status"].tolist() == ["ran", "ran"]
 
 
 # ------------------------------------------------------------------------------ memory

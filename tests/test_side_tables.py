@@ -124,6 +124,22 @@ def test_an_update_learns_of_new_items():
     assert_allclose(scores[0], [1, 0], atol=1e-6)
 
 
+def test_an_update_reads_another_table_and_no_changed_value():
+    table = pd.DataFrame(FEATURES)
+    model = ContentRanker(table).fit(X)
+    other = table.assign(kind=["a", "c", "b", "c"])
+    model.set_params(item_features=other).partial_fit([["eva", "cup"]])
+    refit = ContentRanker(other).fit([*X, ["eva", "cup"]])
+    assert_allclose(model.recommend(k=4)[1], refit.recommend(k=4)[1], rtol=1e-5)
+    # As the guide says: what was changed in place is read from a copy.
+    other.loc[:, "kind"] = ["c", "a", "b", "b"]
+    model.partial_fit([["eva", "tea"]])
+    unread = model._feature_rows("item").toarray()
+    assert_array_equal(unread, refit._feature_rows("item").toarray())
+    model.set_params(item_features=other.copy()).partial_fit([["bob", "tea"]])
+    assert not np.array_equal(model._feature_rows("item").toarray(), unread)
+
+
 def test_any_transformer_encodes():
     table = pd.DataFrame(FEATURES)
     ours = ContentRanker(table, feature_encoder=FeatureEncoder()).fit(X)

@@ -24,6 +24,15 @@ def test_names_of_the_reference_are_links(made_pages):
     assert "\nEASE <generated/sklearn_metarec.EASE>\n" in made
 
 
+def test_classes_are_links_on_all_pages(made_pages):
+    text = (
+        "# `EASE`\n`EASE`, `EASE(5)`, [`EASE`](x.md), `fit`\n```python\n`EASE`\n```\n"
+    )
+    made = made_pages.link_classes(text, "howto/films")
+    link = "[`EASE`](../generated/sklearn_metarec.EASE)"
+    assert made == text.replace("\n`EASE`,", f"\n{link},")
+
+
 def test_a_page_has_the_methods_of_its_class(made_pages):
     page = made_pages.page("sklearn_metarec.EASE")
     assert page.startswith("EASE\n====\n")

@@ -1,7 +1,8 @@
-"""Updates in random parts, for every recommender that has `partial_fit`."""
+"""Updates in random parts, and random histories, for every recommender."""
 
 import pickle
 import warnings
+from functools import cache
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import is_regressor
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_metarec import (
@@ -22,8 +24,9 @@ from sklearn_metarec import (
 from sklearn_metarec._history import GrownHistory, History
 from sklearn_metarec._vocabulary import Vocabulary, encode_ids
 from sklearn_metarec.interactions import encode_interactions
+from sklearn_metarec.preprocessing import IdEncoder
 from sklearn_metarec.testing._assertions import require_same_model, score_table
-from sklearn_metarec.testing._tables import seeded
+from sklearn_metarec.testing._tables import Capabilities, seeded
 from sklearn_metarec.utils import all_estimators
 
 # What makes a class quick, or cannot be left out.
@@ -39,14 +42,23 @@ QUICK = {
     "MFRegressor": {"n_factors": 2, "max_iter": 3},
     "MetaRegressor": {"embedding_dim": 2, "epochs": 1},
     "MetaRidgeRegressor": {"n_factors": 2, "max_iter": 2},
+    "MetaSelector": {
+        "candidates": [("ease", EASE(), {}), ("popular", PopularityRecommender(), {})],
+        "budget": 2,
+    },
     "MultVAE": {"embedding_dim": 2, "hidden_dim": 4, "epochs": 1},
     "NeuralRegressor": {"embedding_dim": 2, "hidden_dim": 2, "epochs": 1},
     "PureSVD": {"n_factors": 2},
+    "RecommenderPipeline": {"steps": [("ids", IdEncoder()), ("ease", EASE())]},
     "SASRec": {"embedding_dim": 2, "max_length": 4, "epochs": 1},
     "SVDppRegressor": {"n_factors": 2, "max_iter": 3},
+    "StackedRegressor": {"estimators": [("bias", BiasRegressor())]},
+    "TwoStageRecommender": {
+        "ranker": HistGradientBoostingClassifier(max_iter=2), "n_folds": 2,
+    },
     "TwoTower": {"embedding_dim": 2, "hidden_dim": 2, "epochs": 1},
     "WARP": {"n_factors": 2, "max_iter": 3},
-}
+}  # fmt: skip
 # Updated through what is in them.
 WRAPPERS = ("MetaSelector", "RecommenderPipeline", "StackedRegressor")
 
@@ -159,6 +171,99 @@ def assert_same_pairs(model, other):
         assert_allclose(
             getattr(model.history_, part), getattr(other.history_, part), rtol=1e-6
         )
+
+
+# ------------------------------------------------------------- history, for one call
+
+N_USERS, N_ITEMS = 14, 9
+EVERY = sorted({*dict(all_estimators(["ranker", "rating"])), *WRAPPERS[:2]})
+
+
+def first_rows():
+    rng = np.random.default_rng(0)
+    X = np.column_stack(
+        [rng.integers(N_USERS, size=90), rng.integers(N_ITEMS, size=90)]
+    )
+    X[:N_USERS, 0], X[:N_ITEMS, 1] = np.arange(N_USERS), np.arange(N_ITEMS)
+    return X, rng.integers(1, 6, 90).astype(float)
+
+
+def make(name):
+    return seeded(dict(all_estimators())[name](**QUICK.get(name, {})))
+
+
+@cache
+def learned(name):
+    return make(name).fit(*first_rows())
+
+
+@st.composite
+def histories(draw):
+    """Rows of up to four users, known or not, of items, known or not."""
+    users = st.sampled_from([*range(N_USERS), -1, 99, "zoe"])
+    items = st.sampled_from([*range(N_ITEMS), 77, "nothing"])
+    asked = draw(st.lists(users, min_size=1, max_size=4, unique=True))
+    pair = st.tuples(st.sampled_from(asked), items)
+    X = [list(row) for row in draw(st.lists(pair, min_size=1, max_size=15))]
+    stars = st.integers(1, 5).map(float)
+    return asked, X, draw(st.lists(stars, min_size=len(X), max_size=len(X)))
+
+
+def scores_by_item(model, users, X=(), y=()):
+    history = (list(X), list(y)) if len(X) else None
+    items, scores = model.recommend(users, N_ITEMS, exclude_seen=False, history=history)
+    return np.take_along_axis(scores, np.argsort(items, axis=1), axis=1)
+
+
+@pytest.mark.filterwarnings("ignore:None of the")  # of the users is known
+@pytest.mark.parametrize("name", EVERY)
+@settings(max_examples=10, deadline=None, derandomize=True)
+@given(history=histories())
+def test_a_history_is_of_its_user_and_its_call(name, history):
+    model = learned(name)
+    users, X, y = history
+    known = list(range(N_USERS))
+    before = scores_by_item(model, known)
+    together = scores_by_item(model, users, X, y)
+    assert np.isfinite(together).all()
+    for user, scores in zip(users, together, strict=True):
+        own = [place for place, row in enumerate(X) if row[0] == user]
+        alone = scores_by_item(
+            model, [user], [X[place] for place in own], [y[place] for place in own]
+        )
+        assert_allclose(alone[0], scores, rtol=1e-4, atol=1e-5)
+    items, scores = model.recommend(users, N_ITEMS, history=(X, y))
+    had = {(row[0], row[1]) for row in [*X, *first_rows()[0].tolist()]}
+    for user, ids, row in zip(users, items.tolist(), scores, strict=True):
+        shown = [item for item, score in zip(ids, row, strict=True) if score > -np.inf]
+        assert set(shown) == {i for i in range(N_ITEMS) if (user, i) not in had}
+        assert len(set(shown)) == len(shown)
+        assert (np.diff(row[: len(shown)]) <= 0).all()
+    assert_array_equal(scores_by_item(model, known), before)
+
+
+EXACT = [name for name in EVERY if Capabilities(make(name)).history_exact]
+
+
+@pytest.mark.filterwarnings("ignore:None of the")
+@pytest.mark.parametrize("name", EXACT)
+@settings(max_examples=10, deadline=None, derandomize=True)
+@given(
+    user=st.integers(0, N_USERS - 1),
+    more=st.lists(
+        st.tuples(st.integers(0, N_ITEMS - 1), st.integers(1, 5)), max_size=6
+    ),
+)
+def test_a_history_adds_up_with_what_is_stored(name, user, more):
+    model = learned(name)
+    X, y = first_rows()
+    own = X[:, 0] == user
+    items = [*X[own, 1].tolist(), *(item for item, _ in more)]
+    stars = [*y[own].tolist(), *(float(value) for _, value in more)]
+    new = scores_by_item(model, ["zoe"], [["zoe", item] for item in items], stars)
+    added = [[user, item] for item, _ in more]
+    known = scores_by_item(model, [user], added, [float(value) for _, value in more])
+    assert_allclose(new, known, rtol=2e-3, atol=2e-4)
 
 
 # ------------------------------------------------------------------- the pairs alone

@@ -1,13 +1,15 @@
 """Pages that are made of what is said once elsewhere.
 
 The tables of reference.md name what is public: each name gets a page, made of its
-docstring, and becomes a link. The changelog gets what its fragments say.
+docstring, to which it is a link, as classes are on all pages. The changelog gets what
+its fragments say.
 """
 
 import inspect
 import re
 import subprocess
 import sys
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -15,6 +17,10 @@ ROOT = Path(__file__).parents[2]
 # Of scikit-learn's own methods those that a reader looks for.
 _INHERITED = ("get_params", "set_params")
 _NAME = re.compile(r"`([\w.]+)`")
+# Where a name is no link: in a code block, in a heading, in what is one already.
+_NO_TEXT = re.compile(
+    r"(^```.*?^```$|^#+ [^\n]*$|\[[^\]]*\]\([^)]*\))", flags=re.MULTILINE | re.DOTALL
+)
 
 
 def setup(app):
@@ -82,6 +88,27 @@ def complete_reference(text):
         lines += ["", ":::{toctree}", ":hidden:", f":caption: {heading}", ""]
         lines += [*entries, ":::"]
     return "\n".join(lines) + "\n"
+
+
+@cache
+def classes():
+    """Return the full name of each class of reference.md."""
+    text = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    named = {name: full for *_, names in rows(text) for name, full in names.items()}
+    return {name: full for name, full in named.items() if name[0].isupper()}
+
+
+def link_classes(text, docname):
+    """Make the names of classes in the text of a page links to their pages."""
+    up = "../" * docname.count("/")
+
+    def link(match):
+        full = classes().get(match[1])
+        return f"[`{match[1]}`]({up}generated/{full})" if full else match[0]
+
+    parts = _NO_TEXT.split(text)
+    parts[::2] = [_NAME.sub(link, part) for part in parts[::2]]
+    return "".join(parts)
 
 
 def write_pages(app):
@@ -165,3 +192,5 @@ def complete(app, docname, source):
         source[0] = complete_reference(source[0])
     elif docname == "changelog":
         source[0] = complete_changelog(source[0])
+    elif Path(app.env.doc2path(docname)).suffix == ".md":
+        source[0] = link_classes(source[0], docname)

@@ -226,6 +226,9 @@ class EnsembleRecommender(BaseComposition, ComposedRecommender):
         members = self._named_members()
         if not members:
             raise ValueError("estimators is empty: pass at least one (name, ranker).")
+        for member in members:
+            if not isinstance(member, tuple | list) or len(member) != 2:
+                raise TypeError(f"estimators are pairs (name, ranker), got {member!r}.")
         self._validate_names([name for name, _ in members])
         _check_rankers(members)
 

@@ -42,8 +42,16 @@ class MetaFeatures:
         of_items = compressed_parts(by_item)[0], by_item.indices
         self._item_logs = _log_counts(of_items[0], weights[order])
         user_logs = _log_counts(of_users[0], weights)
-        self.users = self._of(*of_users, matrix.data, weights, self._item_logs)
-        self.items = self._of(*of_items, matrix.data[order], weights[order], user_logs)
+        # Of the training part, for the users of a call too: a user's features do not
+        # depend on who else is asked about.
+        self._usual = np.average(self._item_logs[of_users[1]], weights=weights)
+        usual = np.average(user_logs[of_items[1]], weights=weights[order])
+        self.users = self._of(
+            *of_users, matrix.data, weights, self._item_logs, self._usual
+        )
+        self.items = self._of(
+            *of_items, matrix.data[order], weights[order], user_logs, usual
+        )
 
     def of_profiles(self, profiles):
         """Return the features of the users of a call, added rows included."""
@@ -52,10 +60,12 @@ class MetaFeatures:
             return known
         indptr, cols, ratings = compressed_parts(profiles.matrix)
         weights = profiles.history.weights
-        found = self._of(indptr, cols, ratings, weights, self._item_logs)[:-1]
+        found = self._of(indptr, cols, ratings, weights, self._item_logs, self._usual)[
+            :-1
+        ]
         return np.where(profiles.changed[:, None], found, known)
 
-    def _of(self, indptr, indices, ratings, weights, log_counts):
+    def _of(self, indptr, indices, ratings, weights, log_counts, usual):
         """Return the features of some rows, and of an empty one."""
         indptr = np.append(indptr, indptr[-1])
         above = ratings - self._mean
@@ -66,7 +76,6 @@ class MetaFeatures:
         # Of the row's ratings and those added, around their common mean.
         second = (squares + _PRIOR * self._variance) / (counts + _PRIOR)
         std = np.sqrt(np.maximum(second - mean**2, 0))
-        usual = np.average(log_counts[indices], weights=weights) if len(indices) else 0
         near = _row_sums(indptr, weights * (log_counts[indices] - usual))
         popularity = usual + near / (counts + _PRIOR)
         return np.column_stack([np.log1p(counts), mean, std, popularity])
