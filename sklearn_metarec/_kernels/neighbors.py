@@ -304,7 +304,8 @@ def put_hubs_first(lo, hi, indptr, indices, weights, hub, out_indices, out_weigh
                     place += 1
 
 
-@jit
+# Inlined, since else it would be compiled by itself first, and then as a part.
+@jit(inline="always")
 def sum_rows(
     lo, hi, indptr, indices, weights, r_indptr, r_indices, r_data, hub, dense, prior,
     out,
@@ -349,6 +350,10 @@ def rank_sums(lo, hi, sums, row, keys, ranking):
     its bits, stay in the nearest cache: adding to it is a third faster than to one of
     many rows, as a block of users has them.
     """
+    indptr, indices, weights, r_indptr, r_indices, r_data, hub, dense, prior = sums
     for user in range(lo, hi):
-        sum_rows(user, user + 1, *sums, row)
+        sum_rows(
+            user, user + 1, indptr, indices, weights, r_indptr, r_indices, r_data, hub,
+            dense, prior, row,
+        )  # fmt: skip
         rank_block(row, keys, user, *ranking)
