@@ -116,7 +116,18 @@ class History:
         n_users = self.matrix.shape[0]
         if len(codes) == n_users and np.array_equal(codes, np.arange(n_users)):
             return self
+        if len(codes) == 1 and codes[0] >= 0:
+            return self._row(codes[0])
         return _gather([(self, codes)])
+
+    def _row(self, code):
+        """Return one user's row; a call for one user would notice `_gather`."""
+        stored = self.matrix
+        there = slice(stored.indptr[code], stored.indptr[code + 1])
+        cols, data = stored.indices[there].copy(), stored.data[there].copy()
+        matrix = make_csr(np.array([0, len(cols)]), cols, data, (1, stored.shape[1]))
+        weights = None if self.weights is None else self.weights[there].copy()
+        return History(None, self.items, matrix, weights)
 
     def subset(self, keep):
         """Return the pairs of a mask, in the same codes."""

@@ -3,7 +3,9 @@
 A scorer stands for `n` users of one call, by position. `block(lo, hi, out)` writes all
 items' scores of users lo to hi into the float32 rows `out[:hi - lo]`;
 `pairs(users, cols)` returns single ones, where an item of -1 is one that the model does
-not know. Both give the same numbers, whatever else is asked in the same call.
+not know. A scorer with a true `one_by_one` also ranks users one by one, which is then
+faster: `rank_each(lo, hi, row, ranking)`. All give the same numbers, whatever else is
+asked in the same call.
 """
 
 from contextlib import nullcontext
@@ -34,14 +36,29 @@ class FactorScorer:
         Added to all of a user's scores; its dtype is that of single scores.
     item_bias : ndarray of shape (n_items,), default=None
         Added to all of an item's scores.
+    by_length : tuple of ndarray, default=None
+        What :func:`by_length` returns of the item vectors: where there are no biases, a
+        list for one user then takes no more than a look at the longest.
     """
 
-    def __init__(self, user_vectors, item_vectors, user_bias=None, item_bias=None):
+    def __init__(
+        self, user_vectors, item_vectors, user_bias=None, item_bias=None, by_length=None
+    ):
         self.user_vectors = user_vectors
         self.item_vectors = item_vectors
         self.user_bias = user_bias
         self.item_bias = item_bias
         self._items_by_column = None
+        self._by_length = by_length
+        few = len(user_vectors) <= _MIN_BLOCK
+        self.one_by_one = few and by_length is not None
+
+    def rank_each(self, lo, hi, row, ranking):
+        """Rank users lo to hi one by one, with `row[0]` to work in."""
+        scoring.rank_by_length(
+            lo, hi, self.user_vectors, self.item_vectors, *self._by_length, row,
+            row.view(np.int32), ranking,
+        )  # fmt: skip
 
     def block(self, lo, hi, out):
         """Write all items' scores of users lo to hi into `out`."""
@@ -70,6 +87,13 @@ class FactorScorer:
         if self.user_bias is not None:
             scores = scores + self.user_bias[users]
         return scores
+
+
+def by_length(vectors):
+    """Return (the order of vectors from the longest to the shortest, their lengths)."""
+    lengths = np.linalg.norm(vectors, axis=1).astype(np.float32)
+    order = np.argsort(-lengths, kind="stable").astype(np.int32)
+    return order, lengths[order]
 
 
 def cosine_scorer(vectors, rows):
@@ -115,9 +139,12 @@ class RowSumScorer:
 
     def pairs(self, users, cols):
         """Return the scores of single pairs."""
+        return self._add_pairs(users, cols, np.zeros(len(cols), dtype=np.float32))
+
+    def _add_pairs(self, users, cols, scores):
         dense = len(self.rows) == 1
         kernel = scoring.dense_pairs if dense else scoring.sparse_pairs
-        return _pair_scores(kernel, users, cols, *self.weights, *self.rows)
+        return _pair_scores(kernel, users, cols, *self.weights, *self.rows, out=scores)
 
 
 class FixedScorer:
@@ -227,8 +254,9 @@ class WithFallback:
         return scores
 
 
-def _pair_scores(kernel, users, cols, *args):
-    out = np.empty(len(cols), dtype=np.float32)
+def _pair_scores(kernel, users, cols, *args, out=None):
+    if out is None:
+        out = np.empty(len(cols), dtype=np.float32)
     map_ranges(kernel, len(cols), users, cols, *args, out, chunk=_PAIRS_PER_TASK)
     return out
 
@@ -257,22 +285,28 @@ def rank(scorer, n_users, n_items, k, filters, *, n_jobs=None):
     cols = np.full((n_users, k), -1, dtype=np.int32)
     scores = np.full((n_users, k), topk.LOW, dtype=np.float32)
     k_there = min(k, n_items)
+    one_by_one = getattr(scorer, "one_by_one", False)
     if n_users and k_there:
         size = _BLOCK_BYTES // (4 * n_items)
         size = min(max(size, _MIN_BLOCK), _MAX_BLOCK)
+        n_rows = 1 if one_by_one else min(size, n_users)
 
         def states():
-            buffer = np.empty((min(size, n_users), n_items), dtype=np.float32)
+            buffer = np.empty((n_rows, n_items), dtype=np.float32)
             kept = np.empty(filters.most_allowed, dtype=np.float32)
             return (buffer, kept, *topk.scratch(n_items, k_there))
 
         def work(lo, hi, buffer, kept, *scratch):
+            ranking = (
+                *filters.deny, filters.allowed, *filters.allow, kept, *scratch,
+                k_there, scores, cols,
+            )  # fmt: skip
+            if one_by_one:
+                scorer.rank_each(lo, hi, buffer, ranking)
+                return
             scorer.block(lo, hi, buffer)
             block = buffer[: hi - lo]
-            topk.rank_block(
-                block, block.view(np.int32), lo, *filters.deny, filters.allowed,
-                *filters.allow, kept, *scratch, k_there, scores, cols,
-            )  # fmt: skip
+            topk.rank_block(block, block.view(np.int32), lo, *ranking)
 
         # For a few users there are no threads of ours to keep BLAS away from, and to
         # limit it takes a tenth of the time of one user's call.

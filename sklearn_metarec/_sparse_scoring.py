@@ -34,8 +34,10 @@ class NeighborScorer(RowSumScorer):
     rows : csr_array of shape (n_rows, n_items), dtype=float32
         What each row adds to the items' scores.
     prior : ndarray of shape (n_items,), dtype=float32
-        What is added to each item's sum.
+        What each item's sum starts from.
     """
+
+    one_by_one = True
 
     def __init__(self, weights, rows, prior):
         super().__init__(weights, rows)
@@ -60,15 +62,20 @@ class NeighborScorer(RowSumScorer):
 
     def block(self, lo, hi, out):
         """Write all items' scores of users lo to hi into `out`."""
-        neighbors.sum_rows(
-            lo, hi, *self.weights, *self.rows, self._place, self._dense, self.prior,
-            out,
-        )  # fmt: skip
+        neighbors.sum_rows(lo, hi, *self._sums, out)
+
+    def rank_each(self, lo, hi, row, ranking):
+        """Rank users lo to hi one by one, with the scores of each in `row[0]`."""
+        neighbors.rank_sums(lo, hi, self._sums, row, row.view(np.int32), ranking)
+
+    @property
+    def _sums(self):
+        return *self.weights, *self.rows, self._place, self._dense, self.prior
 
     def pairs(self, users, cols):
         """Return the scores of single pairs."""
-        prior = np.where(cols >= 0, self.prior[cols], np.float32(0))
-        return super().pairs(users, cols) + prior
+        scores = np.where(cols >= 0, self.prior[cols], np.float32(0))
+        return self._add_pairs(users, cols, scores)
 
 
 def _find_hubs(rows):

@@ -14,6 +14,7 @@ from scipy import sparse
 from sklearn_metarec._kernels import csr
 from sklearn_metarec._vocabulary import Vocabulary, encode_ids
 from sklearn_metarec.exceptions import ColumnsWarning
+from sklearn_metarec.utils._parallel import map_ranges
 from sklearn_metarec.utils._sklearn import check_array
 
 __all__ = [
@@ -34,6 +35,11 @@ _ROLES = {
 }
 # So many columns without names are hardly those of a log.
 _MANY_COLUMNS = 20
+
+
+# From so many rows on, users and items are encoded at the same time: for fewer rows,
+# to start a thread costs more than it saves.
+_MANY_ROWS = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -148,10 +154,21 @@ def encode_interactions(X, *, warn=True):
     if isinstance(X, Interactions):
         return X
     table = read_table(X, warn=warn)
-    users, rows = encode_ids(table.user, "user_id")
-    items, cols = encode_ids(table.item, "item_id")
+    (users, rows), (items, cols) = _encode_both(table)
     time = None if table.time is None else time_values(table.time)
     return Interactions(users, items, rows, cols, time, table.n_columns, table.context)
+
+
+def _encode_both(table):
+    columns = (table.user, "user_id"), (table.item, "item_id")
+    encoded = [None, None]
+
+    def encode(lo, hi):
+        for side in range(lo, hi):
+            encoded[side] = encode_ids(*columns[side])
+
+    map_ranges(encode, 2, chunk=1 if len(table) >= _MANY_ROWS else 2)
+    return encoded
 
 
 def read_table(X, *, allow_empty=False, warn=True):

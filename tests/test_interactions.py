@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 from scipy.sparse import csr_array
 
+from sklearn_metarec._vocabulary import encode_ids
 from sklearn_metarec.exceptions import ColumnsWarning
 from sklearn_metarec.interactions import (
     encode_interactions,
@@ -117,6 +118,30 @@ def test_hashing_many_wide_integers_agrees_with_numpy():
     unique, inverse = np.unique(ids, return_inverse=True)
     np.testing.assert_array_equal(coded.users.ids, unique)
     np.testing.assert_array_equal(coded.rows, inverse)
+
+
+@pytest.mark.parametrize("kind", ["strings", "numbers", "mixed"])
+def test_objects_that_rows_share_are_encoded_as_others(kind):
+    ids = [*range(-50, 50)] if kind == "numbers" else [f"id{n}" for n in range(100)]
+    if kind == "mixed":  # 1.0 and True are the id 1, and other objects
+        ids += [1, 1.0, True, 2.5, "".join(["id", "7"]), 10**30]
+    rng = np.random.default_rng(0)
+    column = np.empty((70_000, 2), dtype=object)
+    column[:, 0] = np.array(ids, dtype=object)[rng.integers(len(ids), size=70_000)]
+    column[:, 1] = [f"item{n % 900}" for n in range(70_000)]  # each another object
+    coded = encode_interactions(column)
+    for vocabulary, codes, values in (
+        (coded.users, coded.rows, column[:, 0]),
+        (coded.items, coded.cols, column[:, 1]),
+    ):
+        few, few_codes = encode_ids(values[:9_000])
+        assert few.ids.tolist() == vocabulary.ids.tolist()
+        assert few.ids.dtype == vocabulary.ids.dtype
+        np.testing.assert_array_equal(codes[:9_000], few_codes)
+        assert vocabulary.ids[codes].tolist() == values.tolist()
+    column[60_001, 0] = column[3, 1] = None
+    with pytest.raises(ValueError, match=r"user_id contains NaN .* at row 60001"):
+        encode_interactions(column)
 
 
 def test_lookup_takes_equal_ids_of_other_types():

@@ -13,6 +13,7 @@ from sklearn_metarec._scoring import (
     RowSumScorer,
     TableScorer,
     WithFallback,
+    by_length,
     rank,
 )
 
@@ -290,3 +291,28 @@ def test_both_zeros_are_one_score():
     assert_ranked(table, 1)
     table[0, [5, 150]] = 0.0, -0.0
     assert_ranked(table, 2)
+
+
+@pytest.mark.parametrize("kind", ["spread", "equal lengths", "ties", "zeros"])
+def test_a_look_at_the_longest_vectors_finds_the_same_lists(kind):
+    rng = np.random.default_rng(0)
+    users = rng.normal(size=(9, 6)).astype(np.float32)
+    items = rng.normal(size=(500, 6)).astype(np.float32)
+    items *= rng.pareto(1.0, (500, 1)).astype(np.float32)
+    if kind == "equal lengths":
+        items /= np.linalg.norm(items, axis=1, keepdims=True)
+    elif kind == "ties":
+        items = items[rng.integers(0, 40, 500)]
+    elif kind == "zeros":
+        users[:] = 0
+    denied = sparse.csr_array(rng.random((9, 500)) < 0.2)
+    few = np.arange(500) % 50 == 3
+    for filters in (Filters(9, denied), Filters(9, denied, allowed=few), Filters(9)):
+        plain = FactorScorer(users, items)
+        looking = FactorScorer(users, items, by_length=by_length(items))
+        assert looking.one_by_one
+        for found, expected in zip(
+            rank(looking, 9, 500, 20, filters), rank(plain, 9, 500, 20, filters),
+            strict=True,
+        ):  # fmt: skip
+            assert_array_equal(found, expected)

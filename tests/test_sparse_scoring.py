@@ -1,11 +1,13 @@
 """The scorers of sparse matrices: long rows added densely give the same sums."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy import sparse
 
 from sklearn_metarec._kernels.topk import LOW
-from sklearn_metarec._scoring import RowSumScorer
+from sklearn_metarec._scoring import Filters, RowSumScorer, rank
 from sklearn_metarec._sparse_scoring import ListScorer, NeighborScorer
 
 
@@ -46,6 +48,20 @@ def test_the_same_for_one_user_for_all_and_as_pairs(skewed):
         alone = NeighborScorer(weights[[user]], rows, prior)
         assert len(alone._dense) == 0
         np.testing.assert_array_equal(scores_of(alone, 1, n_items)[0], everyone[user])
+
+
+def test_ranked_one_by_one_or_as_a_block(skewed):
+    weights, rows, prior = skewed
+    scorer = NeighborScorer(weights, rows, prior)
+    allowed = np.arange(200) % 5 > 0
+    few = Filters(300, deny=weights, allow=weights[::-1], allowed=allowed)
+    blocks = SimpleNamespace(block=scorer.block)
+    for filters in (few, Filters(300, deny=weights)):
+        one_by_one, blockwise = (
+            rank(way, 300, 200, 12, filters) for way in (scorer, blocks)
+        )
+        np.testing.assert_array_equal(one_by_one[0], blockwise[0])
+        np.testing.assert_array_equal(one_by_one[1], blockwise[1])
 
 
 def test_unknown_items_score_nothing(skewed):

@@ -92,3 +92,10 @@ def take_codes(start, stop, codes, mapping, out):
     for t in range(start, stop):
         code = codes[t]
         out[t] = mapping[np.uint32(code)] if code >= 0 else -1
+
+
+@jit
+def first_rows(codes, first):
+    """Write the first row of each code."""
+    for t in range(len(codes) - 1, -1, -1):
+        first[np.uint32(codes[t])] = t

@@ -3,6 +3,7 @@
 import numpy as np
 
 from sklearn_metarec._kernels._jit import jit
+from sklearn_metarec._kernels.topk import LOW, insert_in_order, rank_block
 
 
 @jit(fastmath=True)
@@ -46,13 +47,13 @@ def sum_sparse_rows(lo, hi, indptr, indices, weights, r_indptr, r_indices, r_dat
 def sparse_pairs(
     lo, hi, users, cols, indptr, indices, weights, r_indptr, r_indices, r_data, out
 ):
-    """Write the score of each (user, item) pair; an item of -1 scores 0.
+    """Add the score of each (user, item) pair to `out`; an item of -1 scores 0.
 
     The rows' indices ascend, so the item is found in each by bisection. Terms are
     added in the order in which :func:`sum_sparse_rows` adds them.
     """
     for p in range(lo, hi):
-        total = np.float32(0)
+        total = out[p]
         user, col = users[p], cols[p]
         if col >= 0:
             for t in range(indptr[user], indptr[user + 1]):
@@ -83,14 +84,20 @@ def dense_pairs(lo, hi, users, cols, indptr, indices, weights, rows, out):
 
 
 @jit(fastmath=True)
+def _inner_product(a, b):
+    total = np.float32(0)
+    for f in range(len(a)):
+        total += a[f] * b[f]
+    return total
+
+
+@jit(fastmath=True)
 def factor_pairs(lo, hi, users, cols, user_vectors, item_vectors, out):
     """Write the inner product of each pair's vectors; an item of -1 scores 0."""
     for p in range(lo, hi):
         total = np.float32(0)
         if cols[p] >= 0:
-            a, b = user_vectors[users[p]], item_vectors[cols[p]]
-            for f in range(len(a)):
-                total += a[f] * b[f]
+            total = _inner_product(user_vectors[users[p]], item_vectors[cols[p]])
         out[p] = total
 
 
@@ -100,11 +107,53 @@ def factor_rows(lo, hi, user_vectors, item_vectors, out):
     for user in range(lo, hi):
         a, row = user_vectors[user], out[user - lo]
         for col in range(len(item_vectors)):
-            b = item_vectors[col]
-            total = np.float32(0)
-            for f in range(len(a)):
-                total += a[f] * b[f]
-            row[col] = total
+            row[col] = _inner_product(a, item_vectors[col])
+
+
+@jit
+def rank_by_length(
+    lo, hi, user_vectors, item_vectors, order, lengths, row, keys, ranking
+):
+    """Rank users lo to hi by inner products, the longest item vectors first.
+
+    `order` has the items by descending length. No inner product exceeds the product of
+    the lengths: once that is below the k-th score, no later item can be in the list.
+    `ranking` is what :func:`topk.rank_block` takes after `first`; where it allows few
+    items, they may all be late ones, and all are scored, in `row`.
+    """
+    deny_indptr, deny_indices, allowed, allow_indptr = ranking[:4]
+    k, out_scores, out_indices = ranking[-3:]
+    # The two lengths and the inner product are rounded: how far apart they may be.
+    slack = np.float32(1 + 1e-6) + np.float32(1.2e-7) * np.float32(len(item_vectors[0]))
+    for user in range(lo, hi):
+        if len(allowed) or len(allow_indptr):
+            factor_rows(user, user + 1, user_vectors, item_vectors, row)
+            rank_block(row, keys, user, *ranking)
+            continue
+        vector = user_vectors[user]
+        most = np.sqrt(_inner_product(vector, vector)) * slack
+        denied = deny_indices[deny_indptr[user] : deny_indptr[user + 1]]
+        scores, cols = out_scores[user], out_indices[user]
+        scores[:], cols[:] = LOW, -1
+        for place in range(len(order)):
+            if most * lengths[place] < scores[k - 1]:
+                break
+            col = order[place]
+            score = _inner_product(vector, item_vectors[np.uint32(col)])
+            if score >= scores[k - 1] and not _contains(denied, col):
+                insert_in_order(score, col, k, scores, cols)
+
+
+@jit
+def _contains(ascending, col):
+    left, right = 0, len(ascending)
+    while left < right:
+        middle = (left + right) >> 1
+        if ascending[middle] < col:
+            left = middle + 1
+        else:
+            right = middle
+    return left < len(ascending) and ascending[left] == col
 
 
 @jit

@@ -69,6 +69,23 @@ def _insert(score, index, k, scores, indices):
 
 
 @jit
+def insert_in_order(score, index, k, scores, indices):
+    """Enter a score, from any place of the row, if it is one of the k best so far."""
+    position = k
+    while position > 0 and (
+        scores[position - 1] < score
+        or (scores[position - 1] == score and indices[position - 1] > index)
+    ):
+        position -= 1
+        if position + 1 < k:
+            scores[position + 1] = scores[position]
+            indices[position + 1] = indices[position]
+    if position < k:
+        scores[position] = score
+        indices[position] = index
+
+
+@jit
 def _start_threshold(maxima, n_blocks, k, best, best_float):
     """Return (bound on the block maxima, score just below that bound)."""
     for p in range(k):

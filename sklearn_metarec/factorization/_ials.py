@@ -7,7 +7,7 @@ import numpy as np
 from sklearn_metarec._history import carry_over
 from sklearn_metarec._iterating import epochs
 from sklearn_metarec._kernels import als
-from sklearn_metarec._scoring import FactorScorer
+from sklearn_metarec._scoring import FactorScorer, by_length
 from sklearn_metarec._weighting import WEIGHTINGS, Weighting
 from sklearn_metarec.base import BaseRecommender
 from sklearn_metarec.factorization._vectors import FactorMixin
@@ -184,7 +184,7 @@ class IALS(FactorMixin, BaseRecommender):
             gram = fixed.astype(np.float64)
             return {
                 "user_factors_": exact, "item_factors_": fixed,
-                "_item_gram": gram.T @ gram,
+                "_item_gram": gram.T @ gram, "_by_length": by_length(fixed),
             }  # fmt: skip
 
         with single_threaded_blas():
@@ -215,7 +215,7 @@ class IALS(FactorMixin, BaseRecommender):
         changed = np.flatnonzero(profiles.changed)
         if len(changed):
             users[changed] = self._fold_in(profiles.history.take(changed).matrix)
-        return FactorScorer(users, self.item_factors_)
+        return FactorScorer(users, self.item_factors_, by_length=self._by_length)
 
     def _fold_in(self, strengths):
         """Return the exact factors of users by their strengths."""
