@@ -5,6 +5,7 @@ import numpy as np
 from sklearn_metarec._kernels import neighbors
 from sklearn_metarec._kernels.topk import LOW
 from sklearn_metarec._scoring import RowSumScorer
+from sklearn_metarec._small import SmallRows
 from sklearn_metarec.interactions import compressed_parts
 from sklearn_metarec.utils._parallel import map_ranges
 
@@ -56,7 +57,8 @@ class NeighborScorer(RowSumScorer):
             # To fill a dense row costs about what it saves one user.
             place[:] = -1
             hubs = hubs[:0]
-        self._place, self._dense = place, rows[hubs].toarray()
+        stored = rows.unscaled() if isinstance(rows, SmallRows) else rows
+        self._place, self._dense = place, stored[hubs].toarray()
 
     def block(self, lo, hi, out):
         """Write all items' scores of users lo to hi into `out`."""

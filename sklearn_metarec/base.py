@@ -25,6 +25,7 @@ from sklearn_metarec._request import (
 )
 from sklearn_metarec._scoring import FixedScorer, WithFallback, rank
 from sklearn_metarec._side_tables import SharesSideTables
+from sklearn_metarec._small import pack_pairs, unpack_pairs
 from sklearn_metarec._unwrap import long_form, recommend
 from sklearn_metarec._vocabulary import encode_ids
 from sklearn_metarec.exceptions import ColdUsersWarning
@@ -121,10 +122,17 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
         state = super().__getstate__()
         if "_users" in state:  # the vocabularies hold the ids
             state = {k: v for k, v in state.items() if k not in ("users_", "items_")}
+        if state.get("_compressed"):
+            packed = pack_pairs(state["history_"])
+            state = {k: v for k, v in state.items() if k != "history_"}
+            state["_packed_history"] = packed
         return state
 
     def __setstate__(self, state):
         super().__setstate__(state)
+        packed = self.__dict__.pop("_packed_history", None)
+        if packed is not None:
+            self.history_ = unpack_pairs(packed)
         if "_users" in self.__dict__:
             self.users_, self.items_ = self._users.ids, self._items.ids
 
@@ -253,6 +261,7 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
             validate_data(self, X, reset=reset, skip_check_array=True)
 
     def _set_history(self, history):
+        self.__dict__.pop("_compressed", None)  # what is learned now is not
         self._users, self._items = history.users, history.items
         self.users_, self.items_ = history.users.ids, history.items.ids
         self.history_ = history.matrix

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sklearn_metarec._kernels._jit import jit
+from sklearn_metarec._kernels.small import widen
 
 COSINE, JACCARD = 0, 1
 # With this many times fewer products than columns, a row's products are listed: to
@@ -335,6 +336,6 @@ def sum_rows(
             row, weight = np.uint64(indices[t_rest]), weights[t_rest]
             start, end = r_indptr[row], r_indptr[row + np.uint64(1)]
             for p in range(np.uint64(start), np.uint64(end)):
-                total[np.uint32(r_indices[p])] += weight * r_data[p]
+                total[np.uint32(r_indices[p])] += weight * widen(r_data[p])
         for j in range(len(total)):
             total[j] += prior[j]

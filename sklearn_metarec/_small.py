@@ -1,0 +1,333 @@
+"""Matrices of eight or sixteen bits a number, which models use as they use others.
+
+Indexing, products and `np.asarray` give single precision; scorers read the small
+numbers themselves.
+"""
+
+import numpy as np
+from scipy import sparse
+
+from sklearn_metarec._kernels.small import TILE, USERS
+from sklearn_metarec.interactions import compressed_parts, make_csr, transpose_csr
+
+_LARGEST = 127
+
+
+class SmallMatrix:
+    """A dense matrix in a small type.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows, n_columns), dtype=int8 or float16
+        The numbers.
+    scales : ndarray of shape (n_rows,), dtype=float32, or None
+        By what those of a row are multiplied, for int8.
+    """
+
+    ndim = 2
+    dtype = np.dtype(np.float32)
+    # A product with an array is for `__rmatmul__`.
+    __array_ufunc__ = None
+
+    def __init__(self, values, scales=None):
+        self.values = values
+        self.scales = scales
+
+    @property
+    def shape(self):
+        """Rows and columns."""
+        return self.values.shape
+
+    @property
+    def nbytes(self):
+        """Bytes of what is stored."""
+        return self.values.nbytes + (0 if self.scales is None else self.scales.nbytes)
+
+    @property
+    def T(self):
+        """The transposed matrix in single precision."""
+        return np.asarray(self).T
+
+    def __len__(self):
+        return len(self.values)
+
+    def __array__(self, dtype=None, copy=None):
+        return _decode(self.values, self.scales).astype(dtype or np.float32, copy=False)
+
+    def __getitem__(self, key):
+        if isinstance(key, tuple):
+            rows, *columns = key
+            if isinstance(rows, slice):
+                return self[rows][(slice(None), *columns)]
+            return np.asarray(self)[key]
+        scales = None if self.scales is None else self.scales[key]
+        return _decode(self.values[key], scales)
+
+    def __matmul__(self, other):
+        return np.asarray(self) @ other
+
+    def __rmatmul__(self, other):
+        return other @ np.asarray(self)
+
+    def __mul__(self, other):
+        return np.asarray(self) * other
+
+    __rmul__ = __mul__
+
+    def astype(self, dtype, copy=True):
+        """Return an array of another type."""
+        return np.asarray(self).astype(dtype, copy=copy)
+
+    def copy(self):
+        """Return an array in single precision."""
+        return np.asarray(self)
+
+
+class SmallRows:
+    """A compressed sparse matrix in small types.
+
+    Parameters
+    ----------
+    indptr, columns : ndarray
+        As of a CSR matrix; the columns in the smallest type that fits.
+    values : ndarray of shape (n_entries,), dtype=int8 or float16
+        The numbers.
+    scales : ndarray of shape (n_rows,), dtype=float32, or None
+        By what those of a row are multiplied, for int8.
+    shape : tuple of int
+        Rows and columns.
+    """
+
+    def __init__(self, indptr, columns, values, scales, shape):
+        self.indptr = indptr
+        self.columns = columns
+        self.values = values
+        self.scales = scales
+        self.shape = shape
+
+    @property
+    def indices(self):
+        """The columns, as of a CSR matrix."""
+        return self.columns.astype(np.int32)
+
+    @property
+    def data(self):
+        """The numbers in single precision."""
+        data = self.values.astype(np.float32)
+        if self.scales is not None:
+            data *= np.repeat(self.scales, np.diff(self.indptr))
+        return data
+
+    @property
+    def nbytes(self):
+        """Bytes of what is stored."""
+        parts = (self.indptr, self.columns, self.values, self.scales)
+        return sum(part.nbytes for part in parts if part is not None)
+
+    @property
+    def T(self):
+        """The transposed matrix."""
+        return self.decode().T
+
+    def decode(self):
+        """Return the CSR matrix in single precision."""
+        return make_csr(self.indptr, self.indices, self.data, self.shape)
+
+    def unscaled(self):
+        """Return the CSR matrix of the numbers as they are stored."""
+        data = self.values.astype(np.float32)
+        return make_csr(self.indptr, self.indices, data, self.shape)
+
+    def __getitem__(self, key):
+        return self.decode()[key]
+
+
+class TransposedRows:
+    """The transpose of compressed rows, made when it is asked for.
+
+    Parameters
+    ----------
+    rows : SmallRows
+        What is stored, once for both.
+    """
+
+    def __init__(self, rows):
+        self.rows = rows
+
+    @property
+    def shape(self):
+        """Rows and columns."""
+        return self.rows.shape[::-1]
+
+    @property
+    def indptr(self):
+        """As of a CSR matrix."""
+        return self.decode().indptr
+
+    @property
+    def indices(self):
+        """As of a CSR matrix."""
+        return self.decode().indices
+
+    @property
+    def data(self):
+        """As of a CSR matrix."""
+        return self.decode().data
+
+    def decode(self):
+        """Return the CSR matrix in single precision."""
+        return transpose_csr(self.rows.decode())
+
+    def __getitem__(self, key):
+        return self.decode()[key]
+
+
+def is_sparse(matrix):
+    """Tell whether a matrix is one of compressed rows, small or not."""
+    return sparse.issparse(matrix) or isinstance(matrix, SmallRows)
+
+
+def shrink(matrix, dtype):
+    """Return a matrix in a small type: dense, or of compressed rows."""
+    if not sparse.issparse(matrix):
+        return SmallMatrix(*_encode(np.asarray(matrix), dtype))
+    indptr, indices, data = compressed_parts(matrix)
+    narrow = np.uint16 if matrix.shape[1] <= 1 << 16 else np.int32
+    values, scales = data, None
+    if dtype == "float16":
+        values = _halves(data)
+    else:
+        lengths = np.diff(indptr)
+        largest = np.zeros(len(lengths), dtype=np.float32)
+        filled = lengths > 0
+        if filled.any():
+            starts = indptr[:-1][filled]
+            largest[filled] = np.maximum.reduceat(np.abs(data), starts)
+        scales = largest / np.float32(_LARGEST)
+        values = _rounded(data, np.repeat(scales, lengths))
+    return SmallRows(
+        indptr.astype(np.int32 if len(data) < 1 << 31 else np.int64),
+        indices.astype(narrow), values, scales, matrix.shape,
+    )  # fmt: skip
+
+
+def _encode(dense, dtype):
+    if dtype == "float16":
+        return _halves(dense), None
+    largest = np.abs(dense).max(axis=1, initial=0).astype(np.float32)
+    scales = largest / np.float32(_LARGEST)
+    return _rounded(dense, scales[:, None]), scales
+
+
+def _rounded(numbers, scales):
+    steps = numbers / np.where(scales > 0, scales, 1)
+    return np.clip(np.rint(steps), -_LARGEST, _LARGEST).astype(np.int8)
+
+
+def _halves(numbers):
+    largest = np.finfo(np.float16).max
+    return np.clip(numbers, -largest, largest).astype(np.float16)
+
+
+def _decode(values, scales):
+    decoded = values.astype(np.float32)
+    return decoded if scales is None else decoded * np.expand_dims(scales, -1)
+
+
+def with_scales(weights, rows):
+    """Return (weights, rows) as parts for kernels; rows' scales are in the weights.
+
+    Parameters
+    ----------
+    weights : tuple of (indptr, indices, data)
+        What each user gives to each row.
+    rows : ndarray, csr_array, SmallMatrix or SmallRows
+        The rows.
+
+    Returns
+    -------
+    weights, rows : tuple
+        Arrays; halves as their bits.
+    """
+    if isinstance(rows, np.ndarray):
+        return weights, (rows,)
+    if sparse.issparse(rows):
+        return weights, compressed_parts(rows)
+    values = rows.values
+    if values.dtype == np.float16:
+        values = values.view(np.uint16)
+    if rows.scales is not None:
+        indptr, indices, data = weights
+        weights = (indptr, indices, data * rows.scales[indices])
+    if isinstance(rows, SmallMatrix):
+        return weights, (values,)
+    return weights, (rows.indptr.astype(np.int64), rows.columns, values)
+
+
+class IntegerItems:
+    """Vectors of users and items in eight bits, ready for the kernels.
+
+    Parameters
+    ----------
+    user_vectors : ndarray of shape (n, n_factors), dtype=float32
+        One row a user of a call, rounded here.
+    items : SmallMatrix of shape (n_items, n_factors), dtype=int8
+        One row an item.
+    """
+
+    def __init__(self, user_vectors, items):
+        values, self.user_scales = _encode(np.asarray(user_vectors), "int8")
+        self.items, self.item_scales = items.values, items.scales
+        n, width = values.shape
+        # Whole groups of users and pairs of factors: what is added is zero.
+        self.users = np.zeros(
+            (-(-n // USERS) * USERS + USERS, width + width % 2), dtype=np.int16
+        )
+        self.users[:n, :width] = values
+
+    def tiles(self):
+        """Return the items in the order in which the kernel for many users reads."""
+        n, width = self.items.shape
+        n_tiles, n_pairs = -(-n // TILE), -(-width // 2)
+        padded = np.zeros((n_tiles * TILE, 2 * n_pairs), dtype=np.int8)
+        padded[:n, :width] = self.items
+        by_pair = padded.reshape(n_tiles, TILE, n_pairs, 2).transpose(0, 2, 1, 3)
+        return np.ascontiguousarray(by_pair).reshape(n_tiles, -1)
+
+
+def pack_pairs(matrix):
+    """Return the arrays of a CSR matrix of stored pairs, without loss, in few bytes."""
+    indptr, indices, data = matrix.indptr, matrix.indices, matrix.data
+    packed = {
+        "lengths": _narrow(np.diff(indptr)), "indices": _narrow(indices),
+        "shape": np.array(matrix.shape), "dtype": np.zeros(0, data.dtype),
+    }  # fmt: skip
+    if len(data) and (data == data[0]).all():
+        packed["data"] = data[:1].copy()
+    else:
+        small = data.astype(np.uint8) if _fits_a_byte(data) else data
+        packed["data"] = small
+    return packed
+
+
+def unpack_pairs(packed):
+    """Return the CSR matrix of `pack_pairs`."""
+    indices = packed["indices"].astype(np.int32)
+    indptr = np.concatenate(([0], np.cumsum(packed["lengths"], dtype=np.int64)))
+    data = packed["data"].astype(packed["dtype"].dtype)
+    if len(data) != len(indices):
+        data = np.repeat(data, len(indices))
+    return make_csr(indptr, indices, data, tuple(map(int, packed["shape"])))
+
+
+def _narrow(codes):
+    largest = int(codes.max(initial=0))
+    for dtype in (np.uint8, np.uint16, np.uint32):
+        if largest <= np.iinfo(dtype).max:
+            return codes.astype(dtype)
+    return codes
+
+
+def _fits_a_byte(data):
+    in_range = len(data) and data.min() >= 0 and data.max() <= np.iinfo(np.uint8).max
+    return bool(in_range) and (data == np.rint(data)).all()

@@ -1,0 +1,137 @@
+"""Fitted recommenders in a quarter of their size, or less."""
+
+import copy
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import is_regressor
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_metarec._small import SmallRows, TransposedRows, shrink
+from sklearn_metarec._sparse_scoring import PRIOR
+from sklearn_metarec.base import BaseRecommender
+from sklearn_metarec.interactions import make_csr, transpose_csr
+
+__all__ = ["compress"]
+
+_DTYPES = ("float16", "int8")
+# Row i of the first is what item i adds to the scores of others. The second is its
+# transpose, which is then stored no second time.
+_SIMILARITIES = {"item_weights_": "_regressions", "_influence": "item_similarity_"}
+_FACTORS = ("user_factors_", "item_factors_")
+
+
+def compress(model, dtype="int8", top=None):
+    """Return a copy of a fitted recommender that is smaller.
+
+    Factors, item-to-item weights and the weights of neural networks are stored in the
+    small type and scored in it: int8 with a scale for each row, by integer products
+    where a score is the product of two vectors. The stored pairs lose nothing, but take
+    fewer bytes in a file. What is computed from pairs at each call (`UserKNN`), biases,
+    and the state of rating models stay as they are.
+
+    The copy is of the same class, and has the same verbs. To `fit` it, or a clone of it,
+    gives a model in full precision, as does `partial_fit`, which learns from the stored
+    pairs, and where it is warm from the rounded numbers: compress what it gives again.
+
+    Parameters
+    ----------
+    model : BaseRecommender
+        Fitted; it is unchanged. The parts of an ensemble are compressed each.
+    dtype : {"float16", "int8"}, default="int8"
+        The type of the stored numbers.
+    top : int, default=None
+        How many of the weights or similarities of each item to keep, the largest by
+        absolute value; all by default. Models of factors have none.
+
+    Returns
+    -------
+    compressed : BaseRecommender
+        The smaller copy; what is not compressed it shares with `model`.
+
+    Raises
+    ------
+    ValueError
+        If `dtype` or `top` has another value.
+    TypeError
+        If `model` is no recommender of this package.
+
+    Examples
+    --------
+    >>> from sklearn_metarec import EASE, compress
+    >>> X = [["ann", "tea"], ["ann", "milk"], ["bob", "tea"], ["bob", "milk"],
+    ...      ["eva", "tea"], ["joe", "rum"]]
+    >>> model = compress(EASE(1.0).fit(X), "int8", top=2)
+    >>> model.recommend(["eva"], k=1)[0].tolist()
+    [['milk']]
+    """
+    if dtype not in _DTYPES:
+        raise ValueError(f"dtype must be one of {_DTYPES}, got {dtype!r}.")
+    if top is not None and (not isinstance(top, int | np.integer) or top < 1):
+        raise ValueError(f"top must be an integer of at least 1 or None, got {top!r}.")
+    if not isinstance(model, BaseRecommender):
+        raise TypeError(f"compress takes a recommender of this package, got {model!r}.")
+    check_is_fitted(model)
+    smaller = copy.copy(model)
+    # A shallow copy by pickle's protocol would copy what a file leaves out.
+    smaller.__dict__ = dict(vars(model))
+    if "estimators_" in vars(smaller):
+        smaller.estimators_ = [compress(m, dtype, top) for m in model.estimators_]
+    if hasattr(smaller, "_gram"):
+        smaller._gram = None  # the next update adds it up again
+    _shrink_similarities(smaller, dtype, top)
+    if not is_regressor(model):
+        _shrink_vectors(smaller, dtype)
+    smaller._compressed = True
+    return smaller
+
+
+def _shrink_similarities(model, dtype, top):
+    for name, transposed in _SIMILARITIES.items():
+        rows = vars(model).get(name)
+        if rows is None or isinstance(rows, SmallRows):
+            continue
+        if top is not None:
+            if not sparse.issparse(rows):
+                # What no neighbour decides, popularity does, as in a sparse model.
+                model._prior = PRIOR * model._popularity()
+            rows = _prune(rows, top)
+        small = shrink(rows, dtype)
+        setattr(model, name, small)
+        if transposed in vars(model):
+            setattr(model, transposed, TransposedRows(small))
+
+
+def _shrink_vectors(model, dtype):
+    for name in _FACTORS:
+        if isinstance(vars(model).get(name), np.ndarray):
+            setattr(model, name, shrink(getattr(model, name), dtype))
+    weights = vars(model).get("weights_")
+    if isinstance(weights, dict):
+        model.weights_ = {
+            key: shrink(w, dtype) if np.ndim(w) == 2 else w
+            for key, w in weights.items()
+        }  # fmt: skip
+
+
+def _prune(rows, top):
+    """Return, as compressed rows, the `top` largest entries of each column."""
+    by_item = transpose_csr(rows) if sparse.issparse(rows) else rows.T
+    n_items = by_item.shape[0]
+    kept_cols, kept_data, lengths = [], [], []
+    for item in range(n_items):
+        if sparse.issparse(by_item):
+            part = slice(by_item.indptr[item], by_item.indptr[item + 1])
+            cols, data = by_item.indices[part], by_item.data[part]
+        else:
+            cols = np.flatnonzero(by_item[item]).astype(np.int32)
+            data = by_item[item, cols]
+        best = np.sort(np.argsort(-np.abs(data), kind="stable")[:top])
+        kept_cols.append(cols[best])
+        kept_data.append(data[best])
+        lengths.append(len(best))
+    indptr = np.concatenate(([0], np.cumsum(lengths)))
+    pruned = make_csr(
+        indptr, np.concatenate(kept_cols), np.concatenate(kept_data), by_item.shape
+    )
+    return transpose_csr(pruned)
