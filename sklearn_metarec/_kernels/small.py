@@ -32,7 +32,9 @@ def _widen(number):
 
         def convert(number):
             bits = np.uint32(number)
-            moved = ((bits & _SIGN) << np.uint32(16)) | ((bits & _REST) << np.uint32(13))
+            moved = ((bits & _SIGN) << np.uint32(16)) | (
+                (bits & _REST) << np.uint32(13)
+            )
             return moved.view(np.float32) * _REBIAS
 
     elif isinstance(number, types.Integer):
@@ -95,9 +97,7 @@ def _write_dot_tile(context, builder, signature, args):
             first, second = (
                 builder.sext(pick(own, [half] * TILE), total) for half in (0, 1)
             )
-            products = builder.add(
-                builder.mul(even, first), builder.mul(odd, second)
-            )
+            products = builder.add(builder.mul(even, first), builder.mul(odd, second))
             builder.store(builder.add(builder.load(place), products), place)
     for user, place in enumerate(sums):
         at = ir.Constant(index, user * TILE)

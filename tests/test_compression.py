@@ -1,0 +1,183 @@
+import pickle
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from sklearn_metarec import (
+    BPR,
+    EASE,
+    IALS,
+    SLIM,
+    BiasRegressor,
+    Blend,
+    ItemKNN,
+    PopularityRecommender,
+    PureSVD,
+    RP3beta,
+    UserKNN,
+    compress,
+    load,
+    save,
+)
+from sklearn_metarec._kernels.small import dot_pairs, dot_rows, dot_tiles
+from sklearn_metarec._small import IntegerItems, pack_pairs, shrink, unpack_pairs
+from sklearn_metarec.datasets import make_interactions
+
+MODELS = [
+    EASE(20.0), EASE(20.0, n_neighbors=20), SLIM(20.0), ItemKNN(), RP3beta(),
+    UserKNN(), PureSVD(8, random_state=0), IALS(16, random_state=0),
+    BPR(8, max_iter=5, random_state=0), PopularityRecommender(),
+    Blend([("ease", EASE(20.0)), ("knn", ItemKNN())]),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def table():
+    return make_interactions(300, 150, 6000, return_X_y=True, random_state=0)[0]
+
+
+@pytest.fixture(scope="module", params=MODELS, ids=str)
+def model(request, table):
+    return request.param.fit(table)
+
+
+def overlap(a, b):
+    pairs = zip(a, b, strict=True)
+    return np.mean([len(np.intersect1d(x, y)) for x, y in pairs]) / a.shape[1]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "int8"])
+def test_a_compressed_model_ranks_almost_alike_and_agrees_with_itself(model, dtype):
+    small = compress(model, dtype)
+    items, scores = small.recommend(k=10)
+    assert overlap(model.recommend(k=10)[0], items) > 0.9
+    pairs = np.column_stack([np.repeat(small.users_, 10), items.ravel()])
+    assert_allclose(small.predict(pairs), scores.ravel(), rtol=1e-5, atol=1e-6)
+    one, one_scores = small.recommend(small.users_[:1], k=10)
+    assert_allclose(one_scores, scores[:1], rtol=1e-5, atol=1e-6)
+    reasons = small.explain(small.users_[0], items[0, 0])
+    assert_allclose(reasons.score, scores[0, 0], rtol=1e-5)
+    if hasattr(small, "similar_items"):
+        assert small.similar_items(small.items_[:3])[0].shape == (3, 10)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "int8"])
+def test_a_compressed_model_takes_histories_files_and_fits(
+    model, dtype, table, tmp_path
+):
+    small = compress(model, dtype)
+    users, scores = small.recommend(k=5)
+    for copy in (pickle.loads(pickle.dumps(small)), load(save(small, tmp_path / "m"))):
+        again = copy.recommend(k=5)
+        assert_array_equal(again[0], users)
+        assert_array_equal(again[1], scores)
+        assert_array_equal(copy.history_.toarray(), model.history_.toarray())
+    rows = [["new", item] for item in model.items_[:3]]
+    folded = small.recommend(["new"], k=5, history=rows)[0]
+    assert np.isin(folded, model.items_).all()
+    before = model.recommend(k=5)[0]
+    if hasattr(small, "partial_fit"):
+        small.partial_fit(table[:10])
+        small.recommend(k=5)
+    small.fit(table)
+    assert_array_equal(small.recommend(k=5)[0], before)
+    assert_array_equal(model.recommend(k=5)[0], before)
+    assert len(pickle.dumps(small)) >= len(pickle.dumps(compress(small, dtype)))
+
+
+@pytest.mark.parametrize("cls", [EASE, SLIM, ItemKNN, RP3beta])
+def test_top_keeps_the_largest_of_each_item(cls, table):
+    model = cls().fit(table)
+    small = compress(model, "int8", top=4)
+    name = "item_weights_" if hasattr(model, "item_weights_") else "_influence"
+    full, kept = getattr(model, name), getattr(small, name).decode().toarray()
+    full = full if isinstance(full, np.ndarray) else full.toarray()
+    counts = np.bincount(getattr(small, name).columns, minlength=len(model.items_))
+    assert counts.max() == 4
+    largest = np.sort(np.abs(full), axis=0)[-4:].sum(axis=0)
+    # A row's step is a 127th of its largest number; half of it is rounded away.
+    steps = np.abs(kept).max(axis=1).max() / 127
+    assert_allclose(np.abs(kept).sum(axis=0), largest, atol=4 * steps)
+    assert np.isfinite(small.recommend(k=3)[1]).all()
+
+
+@pytest.mark.parametrize("width", [1, 7, 64])
+@pytest.mark.parametrize("n_users", [1, 6, 37])
+def test_integer_products_are_exact_by_tile_row_and_pair(width, n_users):
+    rng = np.random.default_rng(0)
+    users = rng.normal(size=(n_users, width)).astype(np.float32)
+    matrix = shrink(rng.normal(size=(53, width)).astype(np.float32), "int8")
+    n = IntegerItems(users, matrix)
+    wanted = n.users[:n_users, :width].astype(int) @ matrix.values.T.astype(int)
+    wanted = (wanted.astype(np.float32) * n.user_scales[:, None]) * matrix.scales
+    by_row, by_tile = np.empty_like(wanted), np.empty_like(wanted)
+    args = n.users, n.user_scales, n.items, n.item_scales
+    dot_rows(0, n_users, *args, by_row)
+    dot_tiles(0, n_users, *args[:2], n.tiles(), n.item_scales, by_tile)
+    pairs = np.indices(wanted.shape).reshape(2, -1).astype(np.int32)
+    singles = np.empty(wanted.size, dtype=np.float32)
+    dot_pairs(0, wanted.size, *pairs, *args, singles)
+    for found in (by_row, by_tile, singles.reshape(wanted.shape)):
+        assert_array_equal(found, wanted)
+    assert_allclose(by_row, users @ np.asarray(matrix).T, atol=0.04 * width**0.5 + 0.02)
+
+
+def test_every_finite_half_is_read_exactly(table):
+    halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    halves = halves[np.isfinite(halves)][:, None]
+    from scipy import sparse
+
+    from sklearn_metarec._scoring import RowSumScorer
+    from sklearn_metarec._small import SmallMatrix
+
+    n = len(halves)
+    scorer = RowSumScorer(
+        sparse.eye_array(n, format="csr", dtype=np.float32), SmallMatrix(halves)
+    )
+    out = np.empty((n, 1), dtype=np.float32)
+    scorer.block(0, n, out)
+    assert_array_equal(out, halves.astype(np.float32))
+
+
+@pytest.mark.parametrize("data", [[1, 1, 1], [0, 2, 255], [0.5, 1, 2], [-1, 1, 1]])
+def test_pairs_are_packed_without_loss(data):
+    from scipy import sparse
+
+    matrix = sparse.csr_array(
+        (np.array(data, dtype=np.float32), [0, 70_000, 3], [0, 2, 2, 3]),
+        shape=(3, 80_000),
+    )
+    back = unpack_pairs(pack_pairs(matrix))
+    assert back.data.dtype == np.float32
+    assert back.shape == matrix.shape
+    for name in ("indptr", "indices", "data"):
+        assert_array_equal(getattr(back, name), getattr(matrix, name))
+
+
+def test_a_file_is_smaller_and_the_model_unchanged(table):
+    model = EASE(20.0).fit(table)
+    before = pickle.dumps(model)
+    small = compress(model)
+    assert len(pickle.dumps(small)) < 0.3 * len(before)
+    assert pickle.dumps(model) == before
+
+
+def test_a_rating_model_keeps_its_numbers(table):
+    y = np.random.default_rng(0).integers(1, 6, len(table)).astype(float)
+    model = BiasRegressor().fit(table, y)
+    assert_array_equal(compress(model).predict(table), model.predict(table))
+
+
+def test_wrong_arguments(table):
+    model = EASE().fit(table)
+    with pytest.raises(ValueError, match="dtype must be one of"):
+        compress(model, "int4")
+    with pytest.raises(ValueError, match="top must be"):
+        compress(model, top=0)
+    with pytest.raises(TypeError, match="takes a recommender"):
+        compress([model])
+    from sklearn.exceptions import NotFittedError
+
+    with pytest.raises(NotFittedError):
+        compress(EASE())
