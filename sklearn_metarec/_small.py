@@ -43,11 +43,6 @@ class SmallMatrix:
         """Bytes of what is stored."""
         return self.values.nbytes + (0 if self.scales is None else self.scales.nbytes)
 
-    @property
-    def T(self):
-        """The transposed matrix in single precision."""
-        return np.asarray(self).T
-
     def __len__(self):
         return len(self.values)
 
@@ -123,11 +118,6 @@ class SmallRows:
         """Bytes of what is stored."""
         parts = (self.indptr, self.columns, self.values, self.scales)
         return sum(part.nbytes for part in parts if part is not None)
-
-    @property
-    def T(self):
-        """The transposed matrix."""
-        return self.decode().T
 
     def decode(self):
         """Return the CSR matrix in single precision."""
