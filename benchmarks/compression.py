@@ -89,8 +89,8 @@ def measure(label, table, n_seeds):
         versions |= {way: compress(model, *way) for way in ways(top)}
         for way, version in versions.items():
             scores.setdefault(way, []).append(version.score(table[test]))
-    runs = in_turn([version.recommend for version in versions.values()], keep=False)
-    times = [np.median(run) if np.ndim(run) else run for run in _seconds(runs)]
+    calls = {way: version.recommend for way, version in versions.items()}
+    times = [timing.median for timing in in_turn(calls, keep=False).values()]
     sizes = [(learned(v), len(pickle.dumps(v))) for v in versions.values()]
     full = np.mean(scores["float32", None])
     for (way, found), (own, whole), time in zip(
@@ -104,10 +104,6 @@ def measure(label, table, n_seeds):
             f"{whole / 1e6:.2f} MB ({whole / sizes[0][1]:.0%})",
             f"{time / times[0]:.2f}",
         )  # fmt: skip
-
-
-def _seconds(runs):
-    return [getattr(run, "seconds", run) for run in runs]
 
 
 if __name__ == "__main__":

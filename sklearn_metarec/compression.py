@@ -30,9 +30,10 @@ def compress(model, dtype="int8", top=None):
     fewer bytes in a file. What is computed from pairs at each call (`UserKNN`), biases,
     and the state of rating models stay as they are.
 
-    The copy is of the same class, and has the same verbs. To `fit` it, or a clone of it,
-    gives a model in full precision, as does `partial_fit`, which learns from the stored
-    pairs, and where it is warm from the rounded numbers: compress what it gives again.
+    The copy is of the same class, and has the same verbs. To `fit` it, or a clone of
+    it, gives a model in full precision, as does `partial_fit`, which learns from the
+    stored pairs, and where it is warm from the rounded numbers: compress what it gives
+    again.
 
     Parameters
     ----------

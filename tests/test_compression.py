@@ -54,7 +54,7 @@ def test_a_compressed_model_ranks_almost_alike_and_agrees_with_itself(model, dty
     assert overlap(model.recommend(k=10)[0], items) > 0.9
     pairs = np.column_stack([np.repeat(small.users_, 10), items.ravel()])
     assert_allclose(small.predict(pairs), scores.ravel(), rtol=1e-5, atol=1e-6)
-    one, one_scores = small.recommend(small.users_[:1], k=10)
+    _, one_scores = small.recommend(small.users_[:1], k=10)
     assert_allclose(one_scores, scores[:1], rtol=1e-5, atol=1e-6)
     reasons = small.explain(small.users_[0], items[0, 0])
     assert_allclose(reasons.score, scores[0, 0], rtol=1e-5)
@@ -63,9 +63,7 @@ def test_a_compressed_model_ranks_almost_alike_and_agrees_with_itself(model, dty
 
 
 @pytest.mark.parametrize("dtype", ["float16", "int8"])
-def test_a_compressed_model_takes_histories_files_and_fits(
-    model, dtype, table, tmp_path
-):
+def test_histories_files_and_fits(model, dtype, table, tmp_path):
     small = compress(model, dtype)
     users, scores = small.recommend(k=5)
     for copy in (pickle.loads(pickle.dumps(small)), load(save(small, tmp_path / "m"))):

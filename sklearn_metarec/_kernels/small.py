@@ -110,8 +110,8 @@ def _write_dot_tile(context, builder, signature, args):
 def dot_tiles(lo, hi, users, user_scales, tiles, item_scales, out):
     """Write all items' scores of users lo to hi into `out[0:]`, by tiles of items.
 
-    `users` (int16) and `tiles` (int8, `TILE` x 2 for each pair of factors) are padded by
-    zeros to whole groups and pairs.
+    `users` (int16) and `tiles` (int8, `TILE` x 2 for each pair of factors) are padded
+    by zeros to whole groups and pairs.
     """
     n_items, n_pairs = len(item_scales), tiles.shape[1] // (2 * TILE)
     sums = np.empty(USERS * TILE, dtype=np.int32)
