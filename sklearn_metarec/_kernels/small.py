@@ -68,7 +68,7 @@ def _write_dot_tile(context, builder, signature, args):
 
     out, users, items, n_pairs = pointer(0), pointer(1), pointer(2), args[3]
     index = ir.IntType(32)
-    narrow, wide = (ir.VectorType(ir.IntType(size), 2 * TILE) for size in (8, 16))
+    narrow, wide = (ir.VectorType(ir.IntType(size), 2 * TILE) for size in (8, 32))
     total = ir.VectorType(ir.IntType(32), TILE)
     pair = ir.VectorType(ir.IntType(16), 2)
 
@@ -83,10 +83,6 @@ def _write_dot_tile(context, builder, signature, args):
         at = builder.mul(loop.index, ir.Constant(loop.index.type, 2 * TILE))
         source = builder.bitcast(builder.gep(items, [at]), narrow.as_pointer())
         item = builder.sext(builder.load(source, align=1), wide)
-        even, odd = (
-            builder.sext(pick(item, list(range(half, 2 * TILE, 2))), total)
-            for half in (0, 1)
-        )
         for user, place in enumerate(sums):
             row = builder.mul(n_pairs, ir.Constant(n_pairs.type, user))
             at = builder.mul(
@@ -94,10 +90,12 @@ def _write_dot_tile(context, builder, signature, args):
             )
             source = builder.bitcast(builder.gep(users, [at]), pair.as_pointer())
             own = builder.load(source, align=2)
+            own = builder.sext(pick(own, [0, 1] * TILE), wide)
+            both = builder.mul(item, own, flags=("nsw",))
             first, second = (
-                builder.sext(pick(own, [half] * TILE), total) for half in (0, 1)
+                pick(both, list(range(half, 2 * TILE, 2))) for half in (0, 1)
             )
-            products = builder.add(builder.mul(even, first), builder.mul(odd, second))
+            products = builder.add(first, second)
             builder.store(builder.add(builder.load(place), products), place)
     for user, place in enumerate(sums):
         at = ir.Constant(index, user * TILE)
