@@ -147,7 +147,7 @@ def _graph(scorer):
     It belongs to the arrays and is no part of a model: files and copies do without it,
     and what is fitted anew has other arrays.
     """
-    vectors, bias = scorer.item_vectors, scorer.item_bias
+    vectors, bias = scorer.stored, scorer.item_bias
     key = id(vectors), id(bias)
     with _lock:
         known = _graphs.get(key)
