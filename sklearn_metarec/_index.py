@@ -28,16 +28,21 @@ class IndexMixin:
     """Ranking by `index="hnsw"`, for models whose scorer is a :class:`FactorScorer`."""
 
     index = "exact"
+    n_jobs: int | None
 
     def _rank(self, scorer, n_users, n_items, k, filters):
         if self.index == "exact":
-            return super()._rank(scorer, n_users, n_items, k, filters)
+            return super()._rank(  # type: ignore[misc]
+                scorer, n_users, n_items, k, filters
+            )
         factors, cold = scorer, np.zeros(n_users, dtype=bool)
         if isinstance(scorer, WithFallback):
             factors, cold = scorer.scorer, scorer.cold
         few = len(filters.allowed) and filters.allowed.mean() < 1 / 2
         if few or len(filters.allow[0]) or not isinstance(factors, FactorScorer):
-            return super()._rank(scorer, n_users, n_items, k, filters)
+            return super()._rank(  # type: ignore[misc]
+                scorer, n_users, n_items, k, filters
+            )
         cols, scores, done = _search(factors, ~cold, n_items, k, filters)
         rest = np.flatnonzero(~done)
         if len(rest):

@@ -7,6 +7,7 @@ not know. Both give the same numbers, whatever else is asked in the same call.
 """
 
 from contextlib import nullcontext
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +39,7 @@ class FactorScorer:
     """
 
     def __init__(self, user_vectors, item_vectors, user_bias=None, item_bias=None):
-        self.integers = None
+        self.integers: Any = None
         self.stored = item_vectors  # the same object in every call
         if isinstance(item_vectors, SmallMatrix):
             user_vectors = np.asarray(user_vectors, dtype=np.float32)

@@ -32,9 +32,8 @@ def _widen(number):
 
         def convert(number):
             bits = np.uint32(number)
-            moved = ((bits & _SIGN) << np.uint32(16)) | (
-                (bits & _REST) << np.uint32(13)
-            )
+            sign = (bits & _SIGN) << np.uint32(16)
+            moved = np.uint32(sign | ((bits & _REST) << np.uint32(13)))
             return moved.view(np.float32) * _REBIAS
 
     elif isinstance(number, types.Integer):
