@@ -28,7 +28,6 @@ class IndexMixin:
     """Ranking by `index="hnsw"`, for models whose scorer is a :class:`FactorScorer`."""
 
     index = "exact"
-    n_jobs: int | None
 
     def _rank(self, scorer, n_users, n_items, k, filters):
         if self.index == "exact":
@@ -48,7 +47,7 @@ class IndexMixin:
         if len(rest):
             cols[rest], scores[rest] = rank(
                 _Chosen(scorer, rest), len(rest), n_items, k, _take(filters, rest),
-                n_jobs=self.n_jobs,
+                n_jobs=self.n_jobs,  # type: ignore[attr-defined]
             )  # fmt: skip
         return cols, scores
 

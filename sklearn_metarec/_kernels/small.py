@@ -10,6 +10,7 @@ from numba import extending, types
 from numba.core import cgutils
 
 from sklearn_metarec._kernels._jit import jit
+from sklearn_metarec._kernels._simd import intrinsic
 
 # Items of a tile, and users that share the reading of it.
 TILE = 16
@@ -49,7 +50,7 @@ def _widen(number):
     return convert
 
 
-@extending.intrinsic
+@intrinsic
 def _dot_tile(_, out, users, items, n_pairs):
     """Write the products of four users with the sixteen items of a tile.
 
