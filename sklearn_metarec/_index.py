@@ -15,7 +15,7 @@ INDEXES = {"exact", "hnsw"}
 # Edges of an item, and how widely a graph is searched when it is made and when it is
 # asked.
 _EDGES = 32
-_BUILD_WIDTH = 100
+_BUILD_WIDTH = 300
 _SEARCH_WIDTH = 256
 # Beyond this share of the items, to score all is as fast.
 _MOST_FETCHED = 1 / 16

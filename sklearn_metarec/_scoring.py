@@ -117,6 +117,7 @@ def cosine_scorer(vectors, rows):
     scorer : FactorScorer
         Cosines of `n_rows` vectors with `n`.
     """
+    vectors = np.asarray(vectors)  # of a small type perhaps
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     directions = (vectors / np.where(norms > 0, norms, 1)).astype(np.float32)
     return FactorScorer(directions[rows], directions)

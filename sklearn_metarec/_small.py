@@ -11,6 +11,9 @@ from sklearn_metarec._kernels.small import TILE, USERS
 from sklearn_metarec.interactions import compressed_parts, make_csr, transpose_csr
 
 _LARGEST = 127
+# Sums of compressed rows add one entry at a time. To widen each where it is added takes
+# longer than to read it saves: for more users than this it is done once, for the call.
+_MANY_USERS = 64
 
 
 class SmallMatrix:
@@ -73,6 +76,10 @@ class SmallMatrix:
         """Return an array of another type."""
         return np.asarray(self).astype(dtype, copy=copy)
 
+    def any(self, axis=None):
+        """Tell whether there are numbers that are not zero."""
+        return self.values.any(axis=axis)
+
     def copy(self):
         """Return an array in single precision."""
         return np.asarray(self)
@@ -123,10 +130,13 @@ class SmallRows:
         """Return the CSR matrix in single precision."""
         return make_csr(self.indptr, self.indices, self.data, self.shape)
 
-    def unscaled(self):
-        """Return the CSR matrix of the numbers as they are stored."""
-        data = self.values.astype(np.float32)
-        return make_csr(self.indptr, self.indices, data, self.shape)
+    def unscaled(self, rows):
+        """Return some rows of the numbers as they are stored, dense."""
+        dense = np.zeros((len(rows), self.shape[1]), dtype=np.float32)
+        for place, row in enumerate(rows):
+            part = slice(self.indptr[row], self.indptr[row + 1])
+            dense[place, self.columns[part]] = self.values[part]
+        return dense
 
     def __getitem__(self, key):
         return self.decode()[key]
@@ -244,14 +254,18 @@ def with_scales(weights, rows):
     if sparse.issparse(rows):
         return weights, compressed_parts(rows)
     values = rows.values
-    if values.dtype == np.float16:
+    many = len(weights[0]) > _MANY_USERS and isinstance(rows, SmallRows)
+    if many:
+        values = values.astype(np.float32)
+    elif values.dtype == np.float16:
         values = values.view(np.uint16)
     if rows.scales is not None:
         indptr, indices, data = weights
         weights = (indptr, indices, data * rows.scales[indices])
     if isinstance(rows, SmallMatrix):
         return weights, (values,)
-    return weights, (rows.indptr.astype(np.int64), rows.columns, values)
+    columns = rows.indices if many else rows.columns
+    return weights, (rows.indptr.astype(np.int64), columns, values)
 
 
 class IntegerItems:

@@ -57,8 +57,11 @@ class NeighborScorer(RowSumScorer):
             # To fill a dense row costs about what it saves one user.
             place[:] = -1
             hubs = hubs[:0]
-        stored = rows.unscaled() if isinstance(rows, SmallRows) else rows
-        self._place, self._dense = place, stored[hubs].toarray()
+        self._place = place
+        if isinstance(rows, SmallRows):
+            self._dense = rows.unscaled(hubs)  # the scales are in the weights
+        else:
+            self._dense = rows[hubs].toarray()
 
     def block(self, lo, hi, out):
         """Write all items' scores of users lo to hi into `out`."""

@@ -7,7 +7,7 @@ from scipy import sparse
 from sklearn.base import is_regressor
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_metarec._small import SmallRows, TransposedRows, shrink
+from sklearn_metarec._small import TransposedRows, shrink
 from sklearn_metarec._sparse_scoring import PRIOR
 from sklearn_metarec.base import BaseRecommender
 from sklearn_metarec.interactions import make_csr, transpose_csr
@@ -90,7 +90,8 @@ def compress(model, dtype="int8", top=None):
 def _shrink_similarities(model, dtype, top):
     for name, transposed in _SIMILARITIES.items():
         rows = vars(model).get(name)
-        if rows is None or isinstance(rows, SmallRows):
+        plain = isinstance(rows, np.ndarray) or sparse.issparse(rows)
+        if not plain or is_regressor(model):
             continue
         if top is not None:
             if not sparse.issparse(rows):

@@ -34,7 +34,7 @@ MODELS = [
 
 @pytest.fixture(scope="module")
 def table():
-    return make_interactions(300, 150, 6000, return_X_y=True, random_state=0)[0]
+    return make_interactions(300, 250, 6000, activity_skew=0.5, random_state=0)[0]
 
 
 @pytest.fixture(scope="module", params=MODELS, ids=str)
