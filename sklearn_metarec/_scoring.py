@@ -40,7 +40,6 @@ class FactorScorer:
 
     def __init__(self, user_vectors, item_vectors, user_bias=None, item_bias=None):
         self.integers: Any = None
-        self.stored = item_vectors  # the same object in every call
         if isinstance(item_vectors, SmallMatrix):
             user_vectors = np.asarray(user_vectors, dtype=np.float32)
             if item_vectors.scales is None:

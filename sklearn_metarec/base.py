@@ -375,12 +375,11 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
         filters = asked.filters(profiles, self._items, exclude_seen, items, exclude)
         scorer = self._complete_scorer(profiles)
         n_items = len(self._items)
-        cols, scores = self._rank(scorer, len(codes), n_items, int(k), filters)
+        cols, scores = rank(
+            scorer, len(codes), n_items, int(k), filters, n_jobs=self.n_jobs
+        )
         ids = self._items.decode(cols)
         return long_form(asked.ids, ids, scores) if as_frame else (ids, scores)
-
-    def _rank(self, scorer, n_users, n_items, k, filters):
-        return rank(scorer, n_users, n_items, k, filters, n_jobs=self.n_jobs)
 
     def _complete_scorer(self, profiles):
         """Return the model's scorer, with popularity for users it cannot tell."""

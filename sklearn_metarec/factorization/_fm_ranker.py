@@ -97,10 +97,6 @@ class FMRanker(FeatureMixin, PairwiseRanker):
         How the strength of a pair becomes its number of visits an epoch.
     max_iter : int, default=50
         Epochs.
-    index : {"exact", "hnsw"}, default="exact"
-        How `recommend` finds the best items: by all scores, or by a graph of the item
-        vectors, made at the first call, for catalogues of millions. Its lists may lack
-        an item in a hundred; needs `pip install sklearn_metarec[ann]`.
     random_state : int, RandomState or None, default=None
         Draws the first embeddings, the order of users and the negatives.
     n_jobs : int, default=None
@@ -180,8 +176,8 @@ class FMRanker(FeatureMixin, PairwiseRanker):
         self, n_factors=64, *, item_features=None, user_features=None, item_ids=True,
         user_ids=True, feature_encoder=None, loss="bpr", regularization=None,
         bias_regularization=0.05, learning_rate=None, optimizer="adagrad",
-        n_negatives=None, weighting="binary", max_iter=50, index="exact",
-        random_state=None, n_jobs=None,
+        n_negatives=None, weighting="binary", max_iter=50, random_state=None,
+        n_jobs=None,
     ):  # fmt: skip
         self.n_factors = n_factors
         self.item_features = item_features
@@ -197,7 +193,6 @@ class FMRanker(FeatureMixin, PairwiseRanker):
         self.n_negatives = n_negatives
         self.weighting = weighting
         self.max_iter = max_iter
-        self.index = index
         self.random_state = random_state
         self.n_jobs = n_jobs
 

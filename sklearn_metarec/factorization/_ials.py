@@ -5,7 +5,6 @@ from numbers import Integral, Real
 import numpy as np
 
 from sklearn_metarec._history import carry_over
-from sklearn_metarec._index import INDEXES, IndexMixin
 from sklearn_metarec._iterating import epochs
 from sklearn_metarec._kernels import als
 from sklearn_metarec._scoring import FactorScorer
@@ -32,7 +31,7 @@ _ROWS_PER_TASK = 128
 _ROWS_PER_TURN = 1024
 
 
-class IALS(IndexMixin, FactorMixin, BaseRecommender):
+class IALS(FactorMixin, BaseRecommender):
     """Implicit-feedback matrix factorization by alternating least squares.
 
     Minimizes, over all pairs of a user u and an item i, observed or not, ::
@@ -76,10 +75,6 @@ class IALS(IndexMixin, FactorMixin, BaseRecommender):
         few heavy pairs decide everything. None is the strength itself, as in Hu et al.
     max_iter : int, default=15
         Sweeps over users and items.
-    index : {"exact", "hnsw"}, default="exact"
-        How `recommend` finds the best items: by all scores, or by a graph of the item
-        vectors, made at the first call, for catalogues of millions. Its lists may lack
-        an item in a hundred; needs `pip install sklearn_metarec[ann]`.
     random_state : int, RandomState or None, default=None
         Draws the first factors.
     n_jobs : int, default=None
@@ -141,15 +136,14 @@ class IALS(IndexMixin, FactorMixin, BaseRecommender):
         "scale_regularization": [Interval(Real, 0, None, closed="left")],
         "weighting": [StrOptions(set(WEIGHTINGS)), None],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "index": [StrOptions(INDEXES)],
         "random_state": ["random_state"],
         "n_jobs": [Integral, None],
     }
 
     def __init__(
         self, n_factors=64, *, regularization=5.5, alpha=10.0,
-        scale_regularization=0.5, weighting="binary", max_iter=15, index="exact",
-        random_state=None, n_jobs=None,
+        scale_regularization=0.5, weighting="binary", max_iter=15, random_state=None,
+        n_jobs=None,
     ):  # fmt: skip
         self.n_factors = n_factors
         self.regularization = regularization
@@ -157,7 +151,6 @@ class IALS(IndexMixin, FactorMixin, BaseRecommender):
         self.scale_regularization = scale_regularization
         self.weighting = weighting
         self.max_iter = max_iter
-        self.index = index
         self.random_state = random_state
         self.n_jobs = n_jobs
 

@@ -5,7 +5,6 @@ from numbers import Integral, Real
 import numpy as np
 
 from sklearn_metarec._history import carry_over
-from sklearn_metarec._index import INDEXES, IndexMixin
 from sklearn_metarec._iterating import epochs
 from sklearn_metarec._kernels import pairwise
 from sklearn_metarec._scoring import FactorScorer
@@ -25,7 +24,6 @@ CONSTRAINTS = {
     "n_negatives": [Interval(Integral, 1, None, closed="left")],
     "weighting": [StrOptions(set(WEIGHTINGS)), None],
     "max_iter": [Interval(Integral, 1, None, closed="left")],
-    "index": [StrOptions(INDEXES)],
     "random_state": ["random_state"],
     "n_jobs": [Integral, None],
 }
@@ -39,7 +37,7 @@ _DRAWN_AHEAD = 2
 _ROWS_PER_TASK = 16
 
 
-class PairwiseRanker(IndexMixin, FactorMixin, BaseRecommender):
+class PairwiseRanker(FactorMixin, BaseRecommender):
     """Vectors and item biases by stochastic gradient descent on pairs of items.
 
     A subclass supplies `_loss()`: the kernel of an epoch, how many candidates that

@@ -5,7 +5,6 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils.extmath import randomized_svd
 
-from sklearn_metarec._index import INDEXES, IndexMixin
 from sklearn_metarec._scoring import FactorScorer
 from sklearn_metarec._weighting import WEIGHTINGS, Weighting
 from sklearn_metarec.base import BaseRecommender
@@ -15,7 +14,7 @@ from sklearn_metarec.utils._parallel import single_threaded_blas
 from sklearn_metarec.utils._sklearn import Interval, StrOptions, check_random_state
 
 
-class PureSVD(IndexMixin, CosineMixin, BaseRecommender):
+class PureSVD(CosineMixin, BaseRecommender):
     """Projection of histories onto the largest singular vectors of the matrix.
 
     The score of a user with the row x of the weighted users x items matrix X, in which
@@ -37,10 +36,6 @@ class PureSVD(IndexMixin, CosineMixin, BaseRecommender):
         user has, and nothing else.
     weighting : {"binary", "log", "tfidf", "bm25"} or None, default="bm25"
         How the strength of a pair becomes its entry of X.
-    index : {"exact", "hnsw"}, default="exact"
-        How `recommend` finds the best items: by all scores, or by a graph of the item
-        vectors, made at the first call, for catalogues of millions. Its lists may lack
-        an item in a hundred; needs `pip install sklearn_metarec[ann]`.
     random_state : int, RandomState or None, default=None
         Draws the start of the decomposition, on whose result it has little influence.
 
@@ -96,16 +91,12 @@ class PureSVD(IndexMixin, CosineMixin, BaseRecommender):
     _parameter_constraints = {
         "n_factors": [Interval(Integral, 1, None, closed="left")],
         "weighting": [StrOptions(set(WEIGHTINGS)), None],
-        "index": [StrOptions(INDEXES)],
         "random_state": ["random_state"],
     }
 
-    def __init__(
-        self, n_factors=12, *, weighting="bm25", index="exact", random_state=None
-    ):
+    def __init__(self, n_factors=12, *, weighting="bm25", random_state=None):
         self.n_factors = n_factors
         self.weighting = weighting
-        self.index = index
         self.random_state = random_state
 
     def _fit(self, history):

@@ -5,7 +5,6 @@ from numbers import Integral, Real
 import numpy as np
 
 from sklearn_metarec._features import FeatureMixin
-from sklearn_metarec._index import INDEXES, IndexMixin
 from sklearn_metarec._scoring import FactorScorer, cosine_scorer
 from sklearn_metarec._weighting import drop_zeros
 from sklearn_metarec.base import BaseRecommender
@@ -20,10 +19,10 @@ from sklearn_metarec.neural._training import (
     zeros,
 )
 from sklearn_metarec.preprocessing import FeatureEncoder
-from sklearn_metarec.utils._sklearn import HasMethods, Interval, StrOptions
+from sklearn_metarec.utils._sklearn import HasMethods, Interval
 
 
-class TwoTower(IndexMixin, FeatureMixin, NeuralMixin, BaseRecommender):
+class TwoTower(FeatureMixin, NeuralMixin, BaseRecommender):
     """Rank items by inner products of what two networks make of users and items.
 
     At the bottom of the user's tower is the sum of a vector of the user's own, of the
@@ -78,10 +77,6 @@ class TwoTower(IndexMixin, FeatureMixin, NeuralMixin, BaseRecommender):
         The share of these users.
     n_iter_no_change : int, default=5
         Epochs without a better one after which training stops.
-    index : {"exact", "hnsw"}, default="exact"
-        How `recommend` finds the best items: by all scores, or by a graph of the item
-        vectors, made at the first call, for catalogues of millions. Its lists may lack
-        an item in a hundred; needs `pip install sklearn_metarec[ann]`.
     random_state : int, RandomState or None, default=None
         Draws the first weights, and all else that is random.
     n_jobs : int, default=None
@@ -145,7 +140,6 @@ class TwoTower(IndexMixin, FeatureMixin, NeuralMixin, BaseRecommender):
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "id_dropout": [Interval(Real, 0, 1, closed="left")],
         "regularization": [Interval(Real, 0, None, closed="left")],
-        "index": [StrOptions(INDEXES)],
         **CONSTRAINTS,
     }
 
@@ -154,7 +148,7 @@ class TwoTower(IndexMixin, FeatureMixin, NeuralMixin, BaseRecommender):
         user_features=None, feature_encoder=None, dropout=0.5, id_dropout=0.5,
         regularization=1e-4, learning_rate=0.005, batch_size=64, epochs=30,
         early_stopping=False, validation_fraction=0.1, n_iter_no_change=5,
-        index="exact", random_state=None, n_jobs=None,
+        random_state=None, n_jobs=None,
     ):  # fmt: skip
         self.embedding_dim = embedding_dim
         self.hidden_dim = hidden_dim
@@ -170,7 +164,6 @@ class TwoTower(IndexMixin, FeatureMixin, NeuralMixin, BaseRecommender):
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
-        self.index = index
         self.random_state = random_state
         self.n_jobs = n_jobs
 
