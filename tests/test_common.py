@@ -31,6 +31,7 @@ from sklearn_metarec import (
     ItemKNNRegressor,
     MFRegressor,
     PopularityRecommender,
+    PureSVD,
     RecommenderPipeline,
     make_recommender_pipeline,
     model_selection,
@@ -56,6 +57,10 @@ SETTINGS = {
             "weights": [1.0, 3.0],
             "method": "rank",
         },
+    ],
+    "CalibratedReranker": [
+        {"estimator": EASE(5.0), "list_length": 4},
+        {"estimator": ItemKNN(), "calibration": 0.9, "n_groups": 3, "n_candidates": 6},
     ],
     "EASE": [
         {},
@@ -88,6 +93,10 @@ SETTINGS = {
         {},
         {"n_neighbors": 3, "similarity": "jaccard", "weighting": None},
         {"n_neighbors": 3, "weighting": "bm25", "shrinkage": 0},
+    ],
+    "MMRReranker": [
+        {"estimator": EASE(5.0), "list_length": 4},
+        {"estimator": PureSVD(4, random_state=0), "diversity": 0.7, "n_candidates": 6},
     ],
     "MFRegressor": [{"n_factors": 4}, {"n_factors": 2, "scale_regularization": 0.0}],
     "MetaRegressor": [
@@ -132,6 +141,14 @@ SETTINGS = {
         },
     ],
     "PopularityRecommender": [{}, {"weighted": True}],
+    "PrivateEASE": [
+        {},
+        {"epsilon": 1000.0, "max_items": 14, "threshold": 0.0},
+    ],
+    "PrivateItemKNN": [
+        {},
+        {"epsilon": 1000.0, "max_items": 14, "n_neighbors": 3, "shrinkage": 0.0},
+    ],
     "PureSVD": [{"n_factors": 4}, {"n_factors": 3, "weighting": "bm25"}],
     "RecommenderPipeline": [
         {"steps": [("ids", IdEncoder()), ("ease", EASE())]},
@@ -146,6 +163,13 @@ SETTINGS = {
     "SVDppRegressor": [
         {"n_factors": 4},
         {"n_factors": 2, "scale_regularization": 0.0, "implicit_regularization": 2.0},
+    ],
+    "Slots": [
+        {},
+        {
+            "estimators": [("ease", EASE(5.0)), ("knn", ItemKNN())],
+            "slots": [("knn", 2), ("ease", 1)],
+        },
     ],
     "TwoStageRecommender": [
         {"ranker": HistGradientBoostingClassifier(max_iter=5), "n_folds": 3},
@@ -283,7 +307,11 @@ def small_grid(estimator):
             return {name: [False, True]}
         if isinstance(value, int | float):
             return {name: [value, 2 * value]}
-    return {"random_state": [0, 1]}
+    if "random_state" in estimator._parameter_constraints:
+        return {"random_state": [0, 1]}
+    # What has members only: all that a search needs is a name.
+    name = next(iter(estimator._parameter_constraints))
+    return {name: [getattr(estimator, name)] * 2}
 
 
 @pytest.mark.parametrize("splitter", splitters(), ids=lambda cv: type(cv).__name__)
