@@ -122,7 +122,7 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
 
     def __setstate__(self, state):
         super().__setstate__(state)
-        own = vars(self)
+        own = self.__dict__
         if "_users" in own:
             if isinstance(own["history_"], dict):
                 own["history_"] = unpack_pairs(own["history_"])

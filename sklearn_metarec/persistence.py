@@ -17,8 +17,8 @@ import sklearn.metrics
 from scipy import sparse
 
 from sklearn_metarec import __version__
-from sklearn_metarec._stored_frames import storing_frames
 from sklearn_metarec._small import SmallRows
+from sklearn_metarec._stored_frames import storing_frames
 from sklearn_metarec.base import BaseRecommender
 from sklearn_metarec.exceptions import InvalidModelFileError, ModelVersionWarning
 
