@@ -11,9 +11,6 @@ from sklearn_metarec._kernels.small import TILE, USERS
 from sklearn_metarec.interactions import compressed_parts, make_csr, transpose_csr
 
 _LARGEST = 127
-# Sums of compressed rows add one entry at a time. To widen each where it is added takes
-# longer than to read it saves: for more users than this it is done once, for the call.
-_MANY_USERS = 64
 
 
 class SmallMatrix:
@@ -72,9 +69,9 @@ class SmallMatrix:
 
     __rmul__ = __mul__
 
-    def astype(self, dtype, copy=True):
-        """Return an array of another type."""
-        return np.asarray(self).astype(dtype, copy=copy)
+    def astype(self, dtype):
+        """Return an array of another type; in single precision, itself."""
+        return self if dtype == self.dtype else np.asarray(self, dtype)
 
     def any(self, axis=None):
         """Tell whether there are numbers that are not zero."""
@@ -108,38 +105,20 @@ class SmallRows:
         self.shape = shape
 
     @property
-    def indices(self):
-        """The columns, as of a CSR matrix."""
-        return self.columns.astype(np.int32)
-
-    @property
-    def data(self):
-        """The numbers in single precision."""
-        data = self.values.astype(np.float32)
-        if self.scales is not None:
-            data *= np.repeat(self.scales, np.diff(self.indptr))
-        return data
-
-    @property
     def nbytes(self):
         """Bytes of what is stored."""
         parts = (self.indptr, self.columns, self.values, self.scales)
         return sum(part.nbytes for part in parts if part is not None)
 
-    def decode(self):
-        """Return the CSR matrix in single precision."""
-        return make_csr(self.indptr, self.indices, self.data, self.shape)
-
-    def unscaled(self, rows):
-        """Return some rows of the numbers as they are stored, dense."""
-        dense = np.zeros((len(rows), self.shape[1]), dtype=np.float32)
-        for place, row in enumerate(rows):
-            part = slice(self.indptr[row], self.indptr[row + 1])
-            dense[place, self.columns[part]] = self.values[part]
-        return dense
+    def tocsr(self):
+        """Return the matrix in single precision."""
+        data = self.values.astype(np.float32)
+        if self.scales is not None:
+            data *= np.repeat(self.scales, np.diff(self.indptr))
+        return make_csr(self.indptr, self.columns.astype(np.int32), data, self.shape)
 
     def __getitem__(self, key):
-        return self.decode()[key]
+        return self.tocsr()[key]
 
 
 class TransposedRows:
@@ -159,27 +138,12 @@ class TransposedRows:
         """Rows and columns."""
         return self.rows.shape[::-1]
 
-    @property
-    def indptr(self):
-        """As of a CSR matrix."""
-        return self.decode().indptr
-
-    @property
-    def indices(self):
-        """As of a CSR matrix."""
-        return self.decode().indices
-
-    @property
-    def data(self):
-        """As of a CSR matrix."""
-        return self.decode().data
-
-    def decode(self):
-        """Return the CSR matrix in single precision."""
-        return transpose_csr(self.rows.decode())
+    def tocsr(self):
+        """Return the matrix in single precision."""
+        return transpose_csr(self.rows.tocsr())
 
     def __getitem__(self, key):
-        return self.decode()[key]
+        return self.tocsr()[key]
 
 
 def is_sparse(matrix):
@@ -254,18 +218,14 @@ def with_scales(weights, rows):
     if sparse.issparse(rows):
         return weights, compressed_parts(rows)
     values = rows.values
-    many = len(weights[0]) > _MANY_USERS and isinstance(rows, SmallRows)
-    if many:
-        values = values.astype(np.float32)
-    elif values.dtype == np.float16:
+    if values.dtype == np.float16:
         values = values.view(np.uint16)
     if rows.scales is not None:
         indptr, indices, data = weights
         weights = (indptr, indices, data * rows.scales[indices])
     if isinstance(rows, SmallMatrix):
         return weights, (values,)
-    columns = rows.indices if many else rows.columns
-    return weights, (rows.indptr.astype(np.int64), columns, values)
+    return weights, (rows.indptr.astype(np.int64), rows.columns, values)
 
 
 class IntegerItems:
@@ -297,41 +257,3 @@ class IntegerItems:
         padded[:n, :width] = self.items
         by_pair = padded.reshape(n_tiles, TILE, n_pairs, 2).transpose(0, 2, 1, 3)
         return np.ascontiguousarray(by_pair).reshape(n_tiles, -1)
-
-
-def pack_pairs(matrix):
-    """Return the arrays of a CSR matrix of stored pairs, without loss, in few bytes."""
-    indptr, indices, data = matrix.indptr, matrix.indices, matrix.data
-    packed = {
-        "lengths": _narrow(np.diff(indptr)), "indices": _narrow(indices),
-        "shape": np.array(matrix.shape), "dtype": np.zeros(0, data.dtype),
-    }  # fmt: skip
-    if len(data) and (data == data[0]).all():
-        packed["data"] = data[:1].copy()
-    else:
-        small = data.astype(np.uint8) if _fits_a_byte(data) else data
-        packed["data"] = small
-    return packed
-
-
-def unpack_pairs(packed):
-    """Return the CSR matrix of `pack_pairs`."""
-    indices = packed["indices"].astype(np.int32)
-    indptr = np.concatenate(([0], np.cumsum(packed["lengths"], dtype=np.int64)))
-    data = packed["data"].astype(packed["dtype"].dtype)
-    if len(data) != len(indices):
-        data = np.repeat(data, len(indices))
-    return make_csr(indptr, indices, data, tuple(map(int, packed["shape"])))
-
-
-def _narrow(codes):
-    largest = int(codes.max(initial=0))
-    for dtype in (np.uint8, np.uint16, np.uint32):
-        if largest <= np.iinfo(dtype).max:
-            return codes.astype(dtype)
-    return codes
-
-
-def _fits_a_byte(data):
-    in_range = len(data) and data.min() >= 0 and data.max() <= np.iinfo(np.uint8).max
-    return bool(in_range) and (data == np.rint(data)).all()

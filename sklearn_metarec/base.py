@@ -36,7 +36,6 @@ from sklearn_metarec._request import (
 )
 from sklearn_metarec._scoring import FixedScorer, WithFallback, rank
 from sklearn_metarec._side_tables import SharesSideTables
-from sklearn_metarec._small import pack_pairs, unpack_pairs
 from sklearn_metarec._unwrap import long_form, recommend
 from sklearn_metarec._vocabulary import encode_ids
 from sklearn_metarec.exceptions import ColdUsersWarning
@@ -117,16 +116,12 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
         if "_stored" in state:
             del state["users_"], state["items_"]  # the vocabularies hold the ids
             state |= state.pop("_stored").state()
-        if state.get("_compressed"):
-            state |= {"history_": pack_pairs(state["history_"])}
         return state
 
     def __setstate__(self, state):
         super().__setstate__(state)
-        own = self.__dict__
+        own = vars(self)
         if "_users" in own:
-            if isinstance(own["history_"], dict):
-                own["history_"] = unpack_pairs(own["history_"])
             self.users_, self.items_ = self._users.ids, self._items.ids
             self._stored = self._history_class.from_state(self._users, self._items, own)
 
@@ -264,7 +259,6 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
             validate_data(self, X, reset=reset, skip_check_array=True)
 
     def _set_history(self, history):
-        self.__dict__.pop("_compressed", None)  # what is learned now is not
         self._users, self._items = history.users, history.items
         self.users_, self.items_ = history.users.ids, history.items.ids
         self._stored = history.stored()

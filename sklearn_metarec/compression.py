@@ -4,21 +4,27 @@ import copy
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import is_regressor
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_metarec._small import TransposedRows, shrink
 from sklearn_metarec._sparse_scoring import PRIOR
+from sklearn_metarec._unwrap import INNER, unwrap
 from sklearn_metarec.base import BaseRecommender
 from sklearn_metarec.interactions import make_csr, transpose_csr
 
 __all__ = ["compress"]
 
 _DTYPES = ("float16", "int8")
+# Lists of fitted members.
+_MEMBERS = ("estimators_", "sources_")
 # Row i of the first is what item i adds to the scores of others. The second is its
 # transpose, which is then stored no second time.
 _SIMILARITIES = {"item_weights_": "_regressions", "_influence": "item_similarity_"}
-_FACTORS = ("user_factors_", "item_factors_")
+_FACTORS = (
+    "user_factors_", "item_factors_", "implicit_factors_", "user_embeddings_",
+    "item_embeddings_",
+)  # fmt: skip
 
 
 def compress(model, dtype="int8", top=None):
@@ -70,28 +76,48 @@ def compress(model, dtype="int8", top=None):
         raise ValueError(f"dtype must be one of {_DTYPES}, got {dtype!r}.")
     if top is not None and (not isinstance(top, int | np.integer) or top < 1):
         raise ValueError(f"top must be an integer of at least 1 or None, got {top!r}.")
-    if not isinstance(model, BaseRecommender):
-        raise TypeError(f"compress takes a recommender of this package, got {model!r}.")
-    check_is_fitted(model)
-    smaller = copy.copy(model)
-    # A shallow copy by pickle's protocol would copy what a file leaves out.
-    smaller.__dict__ = dict(vars(model))
-    if "estimators_" in vars(smaller):
-        smaller.estimators_ = [compress(m, dtype, top) for m in model.estimators_]
-    if hasattr(smaller, "_gram"):
-        smaller._gram = None  # the next update adds it up again
-    _shrink_similarities(smaller, dtype, top)
-    if not is_regressor(model):
+    if isinstance(model, BaseEstimator):
+        check_is_fitted(model)
+    if not _holds_recommender(model):
+        raise TypeError(
+            "compress takes a fitted recommender of this package, or a pipeline or "
+            f"search around one, got {model!r}."
+        )
+    return _compressed(model, dtype, top)
+
+
+def _holds_recommender(model):
+    return isinstance(unwrap(model)[1], BaseRecommender)
+
+
+def _compressed(model, dtype, top):
+    """Return a compressed copy; what holds no recommender, such as a tree, itself."""
+    if not _holds_recommender(model):
+        return model
+    smaller = object.__new__(type(model))
+    own = vars(smaller)
+    own.update(vars(model))
+    if "steps" in own:
+        # A pipeline fits its steps in place: those in front must not be shared.
+        *front, (name, last) = model.steps
+        smaller.steps = [*copy.deepcopy(front), (name, _compressed(last, dtype, top))]
+    for name in set(INNER) & own.keys():
+        own[name] = _compressed(own[name], dtype, top)
+    for name in set(_MEMBERS) & own.keys():
+        own[name] = [_compressed(member, dtype, top) for member in own[name]]
+    if isinstance(model, BaseRecommender):
+        _shrink_similarities(smaller, dtype, top)
         _shrink_vectors(smaller, dtype)
-    smaller._compressed = True
+        smaller._stored = model._stored.pack()
+        if "_gram" in own:
+            smaller._gram = None  # the next update adds it up again
     return smaller
 
 
 def _shrink_similarities(model, dtype, top):
     for name, transposed in _SIMILARITIES.items():
         rows = vars(model).get(name)
-        plain = isinstance(rows, np.ndarray) or sparse.issparse(rows)
-        if not plain or is_regressor(model):
+        if not (isinstance(rows, np.ndarray) or sparse.issparse(rows)):
             continue
         if top is not None:
             if not sparse.issparse(rows):

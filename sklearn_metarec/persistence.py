@@ -299,7 +299,7 @@ def _check_pairs(model):
         if sparse.issparse(part):
             part.check_format(full_check=True)
         elif isinstance(part, SmallRows):
-            part.decode().check_format(full_check=True)
+            part.tocsr().check_format(full_check=True)
         elif isinstance(part, dict):
             pending += part.values()
         elif isinstance(part, list | tuple):
