@@ -5,7 +5,6 @@ import numpy as np
 from sklearn_metarec._kernels import neighbors
 from sklearn_metarec._kernels.topk import LOW
 from sklearn_metarec._scoring import RowSumScorer
-from sklearn_metarec._small import SmallRows
 from sklearn_metarec.interactions import compressed_parts
 from sklearn_metarec.utils._parallel import map_ranges
 
@@ -13,9 +12,9 @@ from sklearn_metarec.utils._parallel import map_ranges
 # a neighbour, enough to put the items that no neighbour has in order.
 PRIOR = np.float32(1e-6)
 # A row is a hub if it has an entry for one item in so many, at which point adding it
-# densely is faster; at most so many hubs, to bound the memory of their dense rows.
+# densely is faster; the dense rows take at most so many bytes an item.
 _HUB_SHARE = 16
-_MOST_HUBS = 64
+_HUB_BYTES = 256
 _USERS_PER_TASK = 1 << 14
 
 
@@ -32,7 +31,7 @@ class NeighborScorer(RowSumScorer):
     ----------
     weights : csr_array of shape (n, n_rows), dtype=float32
         What each user of this call gives to each row.
-    rows : csr_array of shape (n_rows, n_items), dtype=float32
+    rows : csr_array of shape (n_rows, n_items), dtype=float32, or SmallRows
         What each row adds to the items' scores.
     prior : ndarray of shape (n_items,), dtype=float32
         What is added to each item's sum.
@@ -41,7 +40,7 @@ class NeighborScorer(RowSumScorer):
     def __init__(self, weights, rows, prior):
         super().__init__(weights, rows)
         self.prior = prior
-        hubs = _find_hubs(rows)
+        hubs = _find_hubs(*self.rows, rows.shape[1])
         place = np.full(rows.shape[0], -1, dtype=np.int32)
         place[hubs] = np.arange(len(hubs))
         indptr, indices, data = self.weights
@@ -58,10 +57,7 @@ class NeighborScorer(RowSumScorer):
             place[:] = -1
             hubs = hubs[:0]
         self._place = place
-        if isinstance(rows, SmallRows):
-            self._dense = rows.unscaled(hubs)  # the scales are in the weights
-        else:
-            self._dense = rows[hubs].toarray()
+        self._dense = _dense_rows(hubs, *self.rows, rows.shape[1])
 
     def block(self, lo, hi, out):
         """Write all items' scores of users lo to hi into `out`."""
@@ -76,10 +72,19 @@ class NeighborScorer(RowSumScorer):
         return super().pairs(users, cols) + prior
 
 
-def _find_hubs(rows):
-    lengths = np.diff(rows.indptr)
-    hubs = np.flatnonzero(lengths > rows.shape[1] / _HUB_SHARE)
-    return hubs[np.argsort(-lengths[hubs], kind="stable")[:_MOST_HUBS]]
+def _find_hubs(indptr, cols, values, n_items):
+    lengths = np.diff(indptr)
+    hubs = np.flatnonzero(lengths > n_items / _HUB_SHARE)
+    most = _HUB_BYTES // values.itemsize
+    return hubs[np.argsort(-lengths[hubs], kind="stable")[:most]]
+
+
+def _dense_rows(hubs, indptr, cols, values, n_items):
+    dense = np.zeros((len(hubs), n_items), dtype=values.dtype)
+    for row, hub in zip(dense, hubs, strict=True):
+        part = slice(indptr[hub], indptr[hub + 1])
+        row[cols[part]] = values[part]
+    return dense
 
 
 class ListScorer:

@@ -32,19 +32,25 @@ def compress(model, dtype="int8", top=None):
 
     Factors, item-to-item weights and the weights of neural networks are stored in the
     small type and scored in it: int8 with a scale for each row, by integer products
-    where a score is the product of two vectors. The stored pairs lose nothing, but take
-    fewer bytes in a file. What is computed from pairs at each call (`UserKNN`), biases,
-    and the state of rating models stay as they are.
+    where a score is the product of two vectors. A file holds the pairs of the fit in
+    fewer bytes, without loss. All else stays as it is: biases, what is computed from
+    pairs at each call (`UserKNN`), the neighbours of `ItemKNNRegressor`, the heads of
+    users and the draws that `FMRegressor` goes on from, and what is not of this
+    package.
 
-    The copy is of the same class, and has the same verbs. To `fit` it, or a clone of
-    it, gives a model in full precision, as does `partial_fit`, which learns from the
-    stored pairs, and where it is warm from the rounded numbers: compress what it gives
-    again.
+    The copy is of the same class, and has the same verbs. The members of an ensemble,
+    the recommender at the end of a pipeline and the best one of a search or a
+    `MetaSelector` are compressed within it.
+
+    To `fit` the copy, or a clone of it, gives a model in full precision. So does
+    `partial_fit`, where there is one: it learns from the pairs, which are exact, and
+    where an update goes on from what was learned so far, from the rounded numbers.
+    Compress the result again.
 
     Parameters
     ----------
-    model : BaseRecommender
-        Fitted; it is unchanged. The parts of an ensemble are compressed each.
+    model : estimator
+        A fitted recommender, or a pipeline or search around one; it is unchanged.
     dtype : {"float16", "int8"}, default="int8"
         The type of the stored numbers.
     top : int, default=None
@@ -53,7 +59,7 @@ def compress(model, dtype="int8", top=None):
 
     Returns
     -------
-    compressed : BaseRecommender
+    compressed : estimator
         The smaller copy; what is not compressed it shares with `model`.
 
     Raises
@@ -61,7 +67,9 @@ def compress(model, dtype="int8", top=None):
     ValueError
         If `dtype` or `top` has another value.
     TypeError
-        If `model` is no recommender of this package.
+        If there is no recommender of this package in `model`.
+    sklearn.exceptions.NotFittedError
+        If it is not fitted.
 
     Examples
     --------

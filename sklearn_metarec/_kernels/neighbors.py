@@ -325,12 +325,13 @@ def sum_rows(
             c, wc = dense[hub[np.uint32(indices[t + 2])]], weights[t + 2]
             d, wd = dense[hub[np.uint32(indices[t + 3])]], weights[t + 3]
             for j in range(len(total)):
-                total[j] = total[j] + wa * a[j] + wb * b[j] + wc * c[j] + wd * d[j]
+                two = total[j] + wa * widen(a[j]) + wb * widen(b[j])
+                total[j] = two + wc * widen(c[j]) + wd * widen(d[j])
             t += 4
         while t < stop and hub[np.uint32(indices[t])] >= 0:
             a, wa = dense[hub[np.uint32(indices[t])]], weights[t]
             for j in range(len(total)):
-                total[j] += wa * a[j]
+                total[j] += wa * widen(a[j])
             t += 1
         for t_rest in range(t, stop):
             row, weight = np.uint64(indices[t_rest]), weights[t_rest]
