@@ -47,27 +47,21 @@ class SmallMatrix:
         return len(self.values)
 
     def __array__(self, dtype=None, copy=None):
-        return _decode(self.values, self.scales).astype(dtype or np.float32, copy=False)
+        return self[:].astype(dtype or np.float32, copy=False)
 
     def __getitem__(self, key):
-        if isinstance(key, tuple):
-            rows, *columns = key
-            if isinstance(rows, slice):
-                return self[rows][(slice(None), *columns)]
-            return np.asarray(self)[key]
-        scales = None if self.scales is None else self.scales[key]
-        return _decode(self.values[key], scales)
+        part = self.values[key].astype(np.float32)
+        if self.scales is None:
+            return part
+        own = self.scales[key[0] if isinstance(key, tuple) else key]
+        # One number a row: what axes there are beside are of columns.
+        return part * own.reshape(own.shape + (1,) * (part.ndim - own.ndim))
 
     def __matmul__(self, other):
         return np.asarray(self) @ other
 
     def __rmatmul__(self, other):
         return other @ np.asarray(self)
-
-    def __mul__(self, other):
-        return np.asarray(self) * other
-
-    __rmul__ = __mul__
 
     def astype(self, dtype):
         """Return an array of another type; in single precision, itself."""
@@ -76,10 +70,6 @@ class SmallMatrix:
     def any(self, axis=None):
         """Tell whether there are numbers that are not zero."""
         return self.values.any(axis=axis)
-
-    def copy(self):
-        """Return an array in single precision."""
-        return np.asarray(self)
 
 
 class SmallRows:
@@ -191,11 +181,6 @@ def _rounded(numbers, scales):
 def _halves(numbers):
     largest = np.finfo(np.float16).max
     return np.clip(numbers, -largest, largest).astype(np.float16)
-
-
-def _decode(values, scales):
-    decoded = values.astype(np.float32)
-    return decoded if scales is None else decoded * np.expand_dims(scales, -1)
 
 
 def with_scales(weights, rows):

@@ -191,6 +191,23 @@ def test_top_keeps_the_largest_of_each_item(cls, table):
     assert np.isfinite(small.recommend(k=3)[1]).all()
 
 
+@pytest.mark.parametrize("dtype", ["float16", "int8"])
+def test_a_small_matrix_is_indexed_as_an_array(dtype):
+    small = shrink(np.random.default_rng(0).normal(size=(6, 4)), dtype)
+    full = np.asarray(small)
+    rows, cols = np.array([5, 0, 0]), np.array([3, 1, 1])
+    mask = np.arange(6) % 2 == 0
+    for key in (
+        2, rows, mask, slice(1, 4), (2, 3), (rows, 1), (rows, cols), np.ix_(rows, cols),
+        (slice(None), cols), (slice(1, 3), 2), (2, slice(None)),
+    ):  # fmt: skip
+        assert_array_equal(small[key], full[key])
+    assert_array_equal(small @ full.T, full @ full.T)
+    assert_array_equal(full.T @ small, full.T @ full)
+    assert_array_equal(sparse.eye_array(6, format="csr") @ small, full)
+    assert small.astype(np.float32) is small
+
+
 @pytest.mark.parametrize("width", [1, 7, 64])
 @pytest.mark.parametrize("n_users", [1, 6, 37])
 def test_integer_products_are_exact_by_tile_row_and_pair(width, n_users):
