@@ -12,9 +12,9 @@ from sklearn_metarec.utils._parallel import map_ranges
 # a neighbour, enough to put the items that no neighbour has in order.
 PRIOR = np.float32(1e-6)
 # A row is a hub if it has an entry for one item in so many, at which point adding it
-# densely is faster; the dense rows take at most so many bytes an item.
+# densely is faster; at most so many hubs, to bound the memory of their dense rows.
 _HUB_SHARE = 16
-_HUB_BYTES = 256
+_MOST_HUBS = 64
 _USERS_PER_TASK = 1 << 14
 
 
@@ -40,7 +40,7 @@ class NeighborScorer(RowSumScorer):
     def __init__(self, weights, rows, prior):
         super().__init__(weights, rows)
         self.prior = prior
-        hubs = _find_hubs(*self.rows, rows.shape[1])
+        hubs = _find_hubs(rows)
         place = np.full(rows.shape[0], -1, dtype=np.int32)
         place[hubs] = np.arange(len(hubs))
         indptr, indices, data = self.weights
@@ -72,18 +72,17 @@ class NeighborScorer(RowSumScorer):
         return super().pairs(users, cols) + prior
 
 
-def _find_hubs(indptr, cols, values, n_items):
-    lengths = np.diff(indptr)
-    hubs = np.flatnonzero(lengths > n_items / _HUB_SHARE)
-    most = _HUB_BYTES // values.itemsize
-    return hubs[np.argsort(-lengths[hubs], kind="stable")[:most]]
+def _find_hubs(rows):
+    lengths = np.diff(rows.indptr)
+    hubs = np.flatnonzero(lengths > rows.shape[1] / _HUB_SHARE)
+    return hubs[np.argsort(-lengths[hubs], kind="stable")[:_MOST_HUBS]]
 
 
-def _dense_rows(hubs, indptr, cols, values, n_items):
-    dense = np.zeros((len(hubs), n_items), dtype=values.dtype)
-    for row, hub in zip(dense, hubs, strict=True):
-        part = slice(indptr[hub], indptr[hub + 1])
-        row[cols[part]] = values[part]
+def _dense_rows(rows, indptr, cols, values, n_items):
+    dense = np.zeros((len(rows), n_items), dtype=values.dtype)
+    for out, row in zip(dense, rows, strict=True):
+        part = slice(indptr[row], indptr[row + 1])
+        out[cols[part]] = values[part]
     return dense
 
 
