@@ -141,10 +141,17 @@ def is_sparse(matrix):
     return sparse.issparse(matrix) or isinstance(matrix, SmallRows)
 
 
+def widened(matrix):
+    """Return an array or a CSR matrix, of a small one or of what is one already."""
+    if is_sparse(matrix):
+        return matrix.tocsr()
+    return np.asarray(matrix)
+
+
 def shrink(matrix, dtype):
-    """Return a matrix in a small type: dense, or of compressed rows."""
+    """Return an array or a CSR matrix in a small type."""
     if not sparse.issparse(matrix):
-        return SmallMatrix(*_encode(np.asarray(matrix), dtype))
+        return SmallMatrix(*_encode(matrix, dtype))
     indptr, indices, data = compressed_parts(matrix)
     narrow = np.uint16 if matrix.shape[1] <= 1 << 16 else np.int32
     values, scales = data, None

@@ -7,9 +7,15 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_metarec._small import TransposedRows, shrink
+from sklearn_metarec._small import (
+    SmallMatrix,
+    TransposedRows,
+    is_sparse,
+    shrink,
+    widened,
+)
 from sklearn_metarec._sparse_scoring import PRIOR
-from sklearn_metarec._unwrap import INNER, unwrap
+from sklearn_metarec._unwrap import INNER, layers
 from sklearn_metarec.base import BaseRecommender
 from sklearn_metarec.interactions import make_csr, transpose_csr
 
@@ -95,7 +101,7 @@ def compress(model, dtype="int8", top=None):
 
 
 def _holds_recommender(model):
-    return isinstance(unwrap(model)[1], BaseRecommender)
+    return any(isinstance(layer, BaseRecommender) for layer in layers(model))
 
 
 def _compressed(model, dtype, top):
@@ -125,8 +131,9 @@ def _compressed(model, dtype, top):
 def _shrink_similarities(model, dtype, top):
     for name, transposed in _SIMILARITIES.items():
         rows = vars(model).get(name)
-        if not (isinstance(rows, np.ndarray) or sparse.issparse(rows)):
+        if not (is_sparse(rows) or _is_dense(rows)):
             continue
+        rows = widened(rows)
         if top is not None:
             if not sparse.issparse(rows):
                 # What no neighbour decides, popularity does, as in a sparse model.
@@ -140,14 +147,18 @@ def _shrink_similarities(model, dtype, top):
 
 def _shrink_vectors(model, dtype):
     for name in _FACTORS:
-        if isinstance(vars(model).get(name), np.ndarray):
-            setattr(model, name, shrink(getattr(model, name), dtype))
+        if _is_dense(vars(model).get(name)):
+            setattr(model, name, shrink(widened(getattr(model, name)), dtype))
     weights = vars(model).get("weights_")
     if isinstance(weights, dict):
         model.weights_ = {
-            key: shrink(w, dtype) if np.ndim(w) == 2 else w
+            key: shrink(widened(w), dtype) if w.ndim == 2 else w
             for key, w in weights.items()
         }  # fmt: skip
+
+
+def _is_dense(matrix):
+    return isinstance(matrix, np.ndarray | SmallMatrix)
 
 
 def _prune(rows, top):

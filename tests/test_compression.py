@@ -208,6 +208,17 @@ def test_a_small_matrix_is_indexed_as_an_array(dtype):
     assert small.astype(np.float32) is small
 
 
+def test_a_compressed_model_can_be_compressed_further(table):
+    model = EASE(20.0).fit(table)
+    halves = compress(model, "float16")
+    for wanted, found in (
+        (compress(model, "int8"), compress(halves, "int8")),
+        (compress(model, "int8", 20), compress(halves, "int8", 20)),
+    ):
+        assert len(pickle.dumps(found)) == len(pickle.dumps(wanted))
+        assert overlap(wanted.recommend(k=5)[0], found.recommend(k=5)[0]) > 0.97
+
+
 @pytest.mark.parametrize("width", [1, 7, 64])
 @pytest.mark.parametrize("n_users", [1, 6, 37])
 def test_integer_products_are_exact_by_tile_row_and_pair(width, n_users):
@@ -278,7 +289,7 @@ def test_wrong_arguments(table):
         compress(model, "int4")
     with pytest.raises(ValueError, match="top must be"):
         compress(model, top=0)
-    for other in ([model], Ridge().fit([[1.0]], [1.0])):
+    for other in (None, [model], Ridge().fit([[1.0]], [1.0])):
         with pytest.raises(TypeError, match="or a pipeline or search around one"):
             compress(other)
     for unfitted in (EASE(), GridSearchCV(EASE(), {})):
