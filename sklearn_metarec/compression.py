@@ -46,7 +46,9 @@ def compress(model, dtype="int8", top=None):
 
     The copy is of the same class, and has the same verbs. The members of an ensemble,
     the recommender at the end of a pipeline and the best one of a search or a
-    `MetaSelector` are compressed within it.
+    `MetaSelector` are compressed within it. At eight bits the vectors of users are
+    rounded too, call by call: the parts of an explanation by factors add up to the
+    score but for that.
 
     To `fit` the copy, or a clone of it, gives a model in full precision. So does
     `partial_fit`, where there is one: it learns from the pairs, which are exact, and
