@@ -57,7 +57,8 @@ class NeighborScorer(RowSumScorer):
             place[:] = -1
             hubs = hubs[:0]
         self._place = place
-        self._dense = _dense_rows(hubs, *self.rows, rows.shape[1])
+        self._dense = np.zeros((len(hubs), rows.shape[1]), dtype=self.rows[2].dtype)
+        neighbors.fill_rows(hubs, *self.rows, self._dense)
 
     def block(self, lo, hi, out):
         """Write all items' scores of users lo to hi into `out`."""
@@ -76,14 +77,6 @@ def _find_hubs(rows):
     lengths = np.diff(rows.indptr)
     hubs = np.flatnonzero(lengths > rows.shape[1] / _HUB_SHARE)
     return hubs[np.argsort(-lengths[hubs], kind="stable")[:_MOST_HUBS]]
-
-
-def _dense_rows(rows, indptr, cols, values, n_items):
-    dense = np.zeros((len(rows), n_items), dtype=values.dtype)
-    for out, row in zip(dense, rows, strict=True):
-        part = slice(indptr[row], indptr[row + 1])
-        out[cols[part]] = values[part]
-    return dense
 
 
 class ListScorer:

@@ -305,6 +305,14 @@ def put_hubs_first(lo, hi, indptr, indices, weights, hub, out_indices, out_weigh
 
 
 @jit
+def fill_rows(rows, indptr, indices, data, out):
+    """Write compressed rows into the dense ones of `out`, which are zero."""
+    for k in range(len(rows)):
+        for p in range(indptr[rows[k]], indptr[rows[k] + 1]):
+            out[k, np.uint32(indices[p])] = data[p]
+
+
+@jit
 def sum_rows(
     lo, hi, indptr, indices, weights, r_indptr, r_indices, r_data, hub, dense, prior,
     out,
