@@ -7,7 +7,7 @@ numbers themselves.
 import numpy as np
 from scipy import sparse
 
-from sklearn_metarec._kernels.small import TILE, USERS
+from sklearn_metarec._kernels._simd import TILE, USERS
 from sklearn_metarec.interactions import compressed_parts, make_csr, transpose_csr
 
 _LARGEST = 127

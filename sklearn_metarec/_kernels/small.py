@@ -5,16 +5,11 @@ bit by tile, by row and as a single pair.
 """
 
 import numpy as np
-from llvmlite import ir
 from numba import extending, types
-from numba.core import cgutils
 
 from sklearn_metarec._kernels._jit import jit
-from sklearn_metarec._kernels._simd import intrinsic
+from sklearn_metarec._kernels._simd import TILE, USERS, dot_tile
 
-# Items of a tile, and users that share the reading of it.
-TILE = 16
-USERS = 4
 _SIGN = np.uint32(0x8000)
 _REST = np.uint32(0x7FFF)
 # A half shifted into a float's place has an exponent that is too small by 112. That
@@ -50,60 +45,6 @@ def _widen(number):
     return convert
 
 
-@intrinsic
-def _dot_tile(_, out, users, items, n_pairs):
-    """Write the products of four users with the sixteen items of a tile.
-
-    The numbers of two factors stand side by side, which is the one form of integer
-    products that LLVM turns into a single instruction (pmaddwd, with the addition
-    vpdpwssd): twice the products of a float's. Its accumulators stay in registers.
-    """
-    return types.void(out, users, items, types.intp), _write_dot_tile
-
-
-def _write_dot_tile(context, builder, signature, args):
-    def pointer(n):
-        make = context.make_array(signature.args[n])
-        return make(context, builder, args[n]).data
-
-    out, users, items, n_pairs = pointer(0), pointer(1), pointer(2), args[3]
-    index = ir.IntType(32)
-    narrow, wide = (ir.VectorType(ir.IntType(size), 2 * TILE) for size in (8, 32))
-    total = ir.VectorType(ir.IntType(32), TILE)
-    pair = ir.VectorType(ir.IntType(16), 2)
-
-    def pick(vector, places):
-        mask = ir.Constant(ir.VectorType(index, len(places)), places)
-        return builder.shuffle_vector(vector, vector, mask)
-
-    sums = [cgutils.alloca_once(builder, total) for _ in range(USERS)]
-    for place in sums:
-        builder.store(ir.Constant(total, None), place)
-    with cgutils.for_range(builder, n_pairs) as loop:
-        at = builder.mul(loop.index, ir.Constant(loop.index.type, 2 * TILE))
-        source = builder.bitcast(builder.gep(items, [at]), narrow.as_pointer())
-        item = builder.sext(builder.load(source, align=1), wide)
-        for user, place in enumerate(sums):
-            row = builder.mul(n_pairs, ir.Constant(n_pairs.type, user))
-            at = builder.mul(
-                builder.add(row, loop.index), ir.Constant(loop.index.type, 2)
-            )
-            source = builder.bitcast(builder.gep(users, [at]), pair.as_pointer())
-            own = builder.load(source, align=2)
-            own = builder.sext(pick(own, [0, 1] * TILE), wide)
-            both = builder.mul(item, own, flags=("nsw",))
-            first, second = (
-                pick(both, list(range(half, 2 * TILE, 2))) for half in (0, 1)
-            )
-            products = builder.add(first, second)
-            builder.store(builder.add(builder.load(place), products), place)
-    for user, place in enumerate(sums):
-        at = ir.Constant(index, user * TILE)
-        target = builder.bitcast(builder.gep(out, [at]), total.as_pointer())
-        builder.store(builder.load(place), target, align=4)
-    return context.get_dummy_value()
-
-
 @jit
 def dot_tiles(lo, hi, users, user_scales, tiles, item_scales, out):
     """Write all items' scores of users lo to hi into `out[0:]`, by tiles of items.
@@ -118,7 +59,7 @@ def dot_tiles(lo, hi, users, user_scales, tiles, item_scales, out):
         n_here = min(TILE, n_items - first)
         scales = item_scales[first : first + n_here]
         for start in range(lo, hi, USERS):
-            _dot_tile(sums, users[start], tiles[tile], n_pairs)
+            dot_tile(sums, users[start], tiles[tile], n_pairs)
             for user in range(start, min(start + USERS, hi)):
                 own = sums[(user - start) * TILE : (user - start) * TILE + n_here]
                 row = out[user - lo, first : first + n_here]
