@@ -3,7 +3,7 @@
 LLVM vectorizes a loop for many turns, and runs one of ten as scalars, after checks that
 cost as much. What is here does eight entries at a time, on any processor: LLVM divides
 them where its registers are shorter. Arrays have to be contiguous; their ends are not
-checked. `dot_tile` is what it makes of no loop at all: products of pairs of integers.
+checked. Products of integers (`dot_tile`) are a single instruction in one form alone.
 """
 
 from __future__ import annotations
