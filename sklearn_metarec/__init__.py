@@ -57,6 +57,7 @@ _NAMES = {
     "UserKNN": "neighbors",
     "UserKNNRegressor": "neighbors",
     "WARP": "factorization",
+    "compress": "compression",
     "interactions_from_matrix": "interactions",
     "load": "persistence",
     "make_recommender_pipeline": "pipeline",

@@ -1,6 +1,6 @@
 """The pairs a model was fitted on, and the profiles of the users of one call."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from sklearn_metarec._kernels import csr
+from sklearn_metarec._packing import pack_array, pack_pairs, unpack_array, unpack_pairs
 from sklearn_metarec._vocabulary import Vocabulary
 from sklearn_metarec.interactions import (
     Interactions,
@@ -70,12 +71,15 @@ class History:
     weights : ndarray of shape (n_pairs,), dtype=float64, or None
         The weight of each rating, in the order of `matrix.data`; None for strengths,
         whose weights are multiplied into them.
+    packed : bool
+        Whether a file holds the pairs in few bytes.
     """
 
     users: Any  # a Vocabulary, or None
     items: Vocabulary
     matrix: sparse.csr_array
     weights: np.ndarray | None = None
+    packed: bool = field(default=False, kw_only=True)
 
     @classmethod
     def from_rows(cls, source, *, rating):
@@ -198,14 +202,26 @@ class History:
         """Return the history in one matrix, if it is so already or worth while."""
         return self
 
+    def pack(self):
+        """Return the same history, of which a file holds the pairs in few bytes."""
+        return replace(self, packed=True)
+
     def state(self):
         """Return what a model's file holds of it, beside the vocabularies."""
-        return {"history_": self.matrix, "_pair_weights": self.weights}
+        matrix, weights = self.matrix, self.weights
+        if self.packed:
+            matrix, weights = pack_pairs(matrix), pack_array(weights)
+        return {"history_": matrix, "_pair_weights": weights}
 
     @classmethod
     def from_state(cls, users, items, state):
         """Return what :meth:`state` told, and take it out of a model's state."""
-        return cls(users, items, state.pop("history_"), state.pop("_pair_weights"))
+        matrix, weights = state.pop("history_"), state.pop("_pair_weights")
+        packed = isinstance(matrix, dict)
+        if packed:
+            matrix = unpack_pairs(matrix)
+            weights = unpack_array(weights, matrix.nnz)
+        return cls(users, items, matrix, weights, packed=packed)
 
     @property
     def n_pairs(self):
@@ -370,6 +386,10 @@ class GrownHistory(History):
         replaced[rows[rows >= 0]] = False
         gone = np.diff(before.matrix.indptr)[replaced].sum()
         return int(before.matrix.nnz - gone + fresh.matrix.nnz)
+
+    def pack(self):
+        """Return the same history, of which a file holds the pairs in few bytes."""
+        return self._whole.pack()
 
     def settled(self):
         """Return the history in one matrix, if it is so already or worth while."""

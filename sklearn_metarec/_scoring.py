@@ -9,10 +9,12 @@ asked in the same call.
 """
 
 from contextlib import nullcontext
+from typing import Any
 
 import numpy as np
 
-from sklearn_metarec._kernels import scoring, topk
+from sklearn_metarec._kernels import scoring, small, topk
+from sklearn_metarec._small import IntegerItems, SmallMatrix, with_scales
 from sklearn_metarec.interactions import compressed_parts
 from sklearn_metarec.utils._parallel import map_ranges, single_threaded_blas
 
@@ -30,8 +32,8 @@ class FactorScorer:
     ----------
     user_vectors : ndarray of shape (n, n_factors), dtype=float32
         One row a user of this call.
-    item_vectors : ndarray of shape (n_items, n_factors), dtype=float32
-        One row an item.
+    item_vectors : ndarray or SmallMatrix of shape (n_items, n_factors)
+        One row an item, in float32 or a small type. Users are rounded as items are.
     user_bias : ndarray of shape (n,), default=None
         Added to all of a user's scores; its dtype is that of single scores.
     item_bias : ndarray of shape (n_items,), default=None
@@ -44,6 +46,14 @@ class FactorScorer:
     def __init__(
         self, user_vectors, item_vectors, user_bias=None, item_bias=None, by_length=None
     ):
+        self.integers: Any = None
+        if isinstance(item_vectors, SmallMatrix):
+            by_length = None
+            user_vectors = np.asarray(user_vectors, dtype=np.float32)
+            if item_vectors.scales is None:
+                item_vectors = np.asarray(item_vectors)
+            else:
+                self.integers = IntegerItems(user_vectors, item_vectors)
         self.user_vectors = user_vectors
         self.item_vectors = item_vectors
         self.user_bias = user_bias
@@ -63,7 +73,9 @@ class FactorScorer:
     def block(self, lo, hi, out):
         """Write all items' scores of users lo to hi into `out`."""
         out = out[: hi - lo]
-        if len(self.user_vectors) <= _MIN_BLOCK:
+        if self.integers is not None:
+            self._integer_block(lo, hi, out)
+        elif len(self.user_vectors) <= _MIN_BLOCK:
             # The items are read once a user, at the speed of the memory. BLAS does the
             # same at half of it, and a copy for its products would be most of the work.
             scoring.factor_rows(lo, hi, self.user_vectors, self.item_vectors, out)
@@ -78,15 +90,33 @@ class FactorScorer:
 
     def pairs(self, users, cols):
         """Return the scores of single pairs."""
-        scores = _pair_scores(
-            scoring.factor_pairs, users, cols, self.user_vectors, self.item_vectors
-        )
+        if self.integers is not None:
+            scores = _pair_scores(small.dot_pairs, users, cols, *self._integer_args())
+        else:
+            scores = _pair_scores(
+                scoring.factor_pairs, users, cols, self.user_vectors, self.item_vectors
+            )
         if self.item_bias is not None:
             known = np.where(cols >= 0, self.item_bias[cols], 0)
             scores = scores + known
         if self.user_bias is not None:
             scores = scores + self.user_bias[users]
         return scores
+
+    def _integer_block(self, lo, hi, out):
+        n = self.integers
+        if len(self.user_vectors) <= _MIN_BLOCK:
+            small.dot_rows(lo, hi, *self._integer_args(), out)
+            return
+        if self._items_by_column is None:
+            self._items_by_column = n.tiles()
+        small.dot_tiles(
+            lo, hi, n.users, n.user_scales, self._items_by_column, n.item_scales, out
+        )
+
+    def _integer_args(self):
+        n = self.integers
+        return n.users, n.user_scales, n.items, n.item_scales
 
 
 def by_length(vectors):
@@ -111,6 +141,7 @@ def cosine_scorer(vectors, rows):
     scorer : FactorScorer
         Cosines of `n_rows` vectors with `n`.
     """
+    vectors = np.asarray(vectors)  # of a small type perhaps
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     directions = (vectors / np.where(norms > 0, norms, 1)).astype(np.float32)
     return FactorScorer(directions[rows], directions)
@@ -124,12 +155,11 @@ class RowSumScorer:
     weights : csr_array of shape (n, n_rows), dtype=float32
         What each user of this call gives to each row.
     rows : ndarray or csr_array of shape (n_rows, n_items), dtype=float32
-        What each row adds to the items' scores.
+        What each row adds to the items' scores; or the same in a small type.
     """
 
     def __init__(self, weights, rows):
-        self.weights = compressed_parts(weights)
-        self.rows = (rows,) if isinstance(rows, np.ndarray) else compressed_parts(rows)
+        self.weights, self.rows = with_scales(compressed_parts(weights), rows)
 
     def block(self, lo, hi, out):
         """Write all items' scores of users lo to hi into `out`."""

@@ -31,7 +31,7 @@ class NeighborScorer(RowSumScorer):
     ----------
     weights : csr_array of shape (n, n_rows), dtype=float32
         What each user of this call gives to each row.
-    rows : csr_array of shape (n_rows, n_items), dtype=float32
+    rows : csr_array of shape (n_rows, n_items), dtype=float32, or SmallRows
         What each row adds to the items' scores.
     prior : ndarray of shape (n_items,), dtype=float32
         What each item's sum starts from.
@@ -58,7 +58,9 @@ class NeighborScorer(RowSumScorer):
             # To fill a dense row costs about what it saves one user.
             place[:] = -1
             hubs = hubs[:0]
-        self._place, self._dense = place, rows[hubs].toarray()
+        self._place = place
+        self._dense = np.zeros((len(hubs), rows.shape[1]), dtype=self.rows[2].dtype)
+        neighbors.fill_rows(hubs, *self.rows, self._dense)
 
     def block(self, lo, hi, out):
         """Write all items' scores of users lo to hi into `out`."""

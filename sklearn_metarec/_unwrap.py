@@ -7,7 +7,8 @@ from sklearn_metarec._request import check_ids
 from sklearn_metarec._vocabulary import encode_ids, padded
 from sklearn_metarec.interactions import find_roles, read_table
 
-_INNER = ("best_estimator_", "regressor_", "estimator_")
+# Where a fitted wrapper has the one estimator that it is around.
+INNER = ("best_estimator_", "regressor_", "estimator_")
 
 
 def unwrap(estimator):
@@ -32,7 +33,7 @@ def _inner(estimator):
         return estimator.steps[-1][1]
     if hasattr(estimator, "history_"):
         return None
-    found = (getattr(estimator, name, None) for name in _INNER)
+    found = (getattr(estimator, name, None) for name in INNER)
     return next((inner for inner in found if inner is not None), None)
 
 

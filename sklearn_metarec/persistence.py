@@ -17,6 +17,7 @@ import sklearn.metrics
 from scipy import sparse
 
 from sklearn_metarec import __version__
+from sklearn_metarec._small import SmallRows
 from sklearn_metarec._stored_frames import storing_frames
 from sklearn_metarec.base import BaseRecommender
 from sklearn_metarec.exceptions import InvalidModelFileError, ModelVersionWarning
@@ -297,6 +298,8 @@ def _check_pairs(model):
             _check_history(part)
         if sparse.issparse(part):
             part.check_format(full_check=True)
+        elif isinstance(part, SmallRows):
+            part.tocsr().check_format(full_check=True)
         elif isinstance(part, dict):
             pending += part.values()
         elif isinstance(part, list | tuple):

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sklearn_metarec._kernels._jit import jit
+from sklearn_metarec._kernels.small import widen
 from sklearn_metarec._kernels.topk import rank_block
 
 COSINE, JACCARD = 0, 1
@@ -304,6 +305,14 @@ def put_hubs_first(lo, hi, indptr, indices, weights, hub, out_indices, out_weigh
                     place += 1
 
 
+@jit
+def fill_rows(rows, indptr, indices, data, out):
+    """Write compressed rows into the dense ones of `out`, which are zero."""
+    for k in range(len(rows)):
+        for p in range(indptr[rows[k]], indptr[rows[k] + 1]):
+            out[k, np.uint32(indices[p])] = data[p]
+
+
 # Inlined, since else it would be compiled by itself first, and then as a part.
 @jit(inline="always")
 def sum_rows(
@@ -327,18 +336,19 @@ def sum_rows(
             c, wc = dense[hub[np.uint32(indices[t + 2])]], weights[t + 2]
             d, wd = dense[hub[np.uint32(indices[t + 3])]], weights[t + 3]
             for j in range(len(total)):
-                total[j] = total[j] + wa * a[j] + wb * b[j] + wc * c[j] + wd * d[j]
+                two = total[j] + wa * widen(a[j]) + wb * widen(b[j])
+                total[j] = two + wc * widen(c[j]) + wd * widen(d[j])
             t += 4
         while t < stop and hub[np.uint32(indices[t])] >= 0:
             a, wa = dense[hub[np.uint32(indices[t])]], weights[t]
             for j in range(len(total)):
-                total[j] += wa * a[j]
+                total[j] += wa * widen(a[j])
             t += 1
         for t_rest in range(t, stop):
             row, weight = np.uint64(indices[t_rest]), weights[t_rest]
             start, end = r_indptr[row], r_indptr[row + np.uint64(1)]
             for p in range(np.uint64(start), np.uint64(end)):
-                total[np.uint32(r_indices[p])] += weight * r_data[p]
+                total[np.uint32(r_indices[p])] += weight * widen(r_data[p])
 
 
 @jit

@@ -3,6 +3,7 @@
 import numpy as np
 
 from sklearn_metarec._kernels._jit import jit
+from sklearn_metarec._kernels.small import widen
 from sklearn_metarec._kernels.topk import LOW, insert_in_order, rank_block
 
 
@@ -23,11 +24,12 @@ def sum_dense_rows(lo, hi, indptr, indices, weights, rows, out):
             c, d = rows[np.uint32(indices[t + 2])], rows[np.uint32(indices[t + 3])]
             wa, wb, wc, wd = weights[t], weights[t + 1], weights[t + 2], weights[t + 3]
             for j in range(n):
-                total[j] += wa * a[j] + wb * b[j] + wc * c[j] + wd * d[j]
+                four = wa * widen(a[j]) + wb * widen(b[j])
+                total[j] += four + wc * widen(c[j]) + wd * widen(d[j])
         for t in range(last, stop):
             a, wa = rows[np.uint32(indices[t])], weights[t]
             for j in range(n):
-                total[j] += wa * a[j]
+                total[j] += wa * widen(a[j])
 
 
 @jit
@@ -40,7 +42,7 @@ def sum_sparse_rows(lo, hi, indptr, indices, weights, r_indptr, r_indices, r_dat
             row = np.uint64(indices[t])
             weight = weights[t]
             for q in range(r_indptr[row], r_indptr[row + np.uint64(1)]):
-                total[np.uint32(r_indices[q])] += weight * r_data[q]
+                total[np.uint32(r_indices[q])] += weight * widen(r_data[q])
 
 
 @jit
@@ -67,7 +69,7 @@ def sparse_pairs(
                     else:
                         right = middle
                 if left < end and r_indices[left] == col:
-                    total += weights[t] * r_data[left]
+                    total += weights[t] * widen(r_data[left])
         out[p] = total
 
 
@@ -79,7 +81,8 @@ def dense_pairs(lo, hi, users, cols, indptr, indices, weights, rows, out):
         user, col = users[p], cols[p]
         if col >= 0:
             for t in range(indptr[user], indptr[user + 1]):
-                total += weights[t] * rows[np.uint32(indices[t]), col]
+                row = rows[np.uint32(indices[t])]
+                total += weights[t] * widen(row[col])
         out[p] = total
 
 

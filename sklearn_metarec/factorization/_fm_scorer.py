@@ -139,7 +139,7 @@ def completer(model):
         Takes offsets and factors, as of :func:`join`.
     """
     if model.likelihood == "ordered_probit":
-        items = model._item_offsets, model.item_factors_
+        items = model._item_offsets, np.asarray(model.item_factors_)
         return LevelScorer(*items, model.levels_, model.cuts_).of_users
     # The mean over draws of inner products is one of the vectors side by side.
     each = np.float32(model._scale / model._item_offsets.shape[1])

@@ -225,7 +225,8 @@ class IALS(FactorMixin, BaseRecommender):
         users = np.zeros((len(indptr) - 1, n_factors))
         map_ranges(
             als.solve_rows, len(users), indptr, cols, data, 1 + data,
-            self.item_factors_, self._item_gram, self._ridge(weights, self._row_size),
+            np.asarray(self.item_factors_), self._item_gram,
+            self._ridge(weights, self._row_size),
             np.ones(n_factors), users, n_jobs=self.n_jobs, chunk=_ROWS_PER_TASK,
             states=lambda: als.scratch_systems(n_factors, np.float64),
         )  # fmt: skip

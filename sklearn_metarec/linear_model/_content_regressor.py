@@ -197,7 +197,7 @@ class ContentRegressor(FeatureMixin, BaseRatingRecommender):
     def _ridge(self):
         # By the mean square of a vector, the penalty means the same for 5 features
         # and for 5,000.
-        squares = np.square(self.item_factors_).sum(axis=1)
+        squares = np.square(np.asarray(self.item_factors_)).sum(axis=1)
         there = squares[squares > 0]
         return self.regularization * float(there.mean() if len(there) else 1.0)
 

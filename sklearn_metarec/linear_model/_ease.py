@@ -8,6 +8,7 @@ from scipy import linalg, sparse
 from sklearn_metarec._kernels import local_ridge
 from sklearn_metarec._neighborhood import Neighborhood
 from sklearn_metarec._scoring import TableScorer
+from sklearn_metarec._small import is_sparse
 from sklearn_metarec._sparse_scoring import PRIOR, ListScorer, NeighborScorer
 from sklearn_metarec._weighting import WEIGHTINGS, Weighting
 from sklearn_metarec.interactions import compressed_parts, transpose_csr
@@ -155,14 +156,14 @@ class EASE(GramRecommender):
         self.item_weights_ = inverse
 
     def _make_scorer(self, profiles):
-        if not sparse.issparse(self.item_weights_):
+        if not is_sparse(self.item_weights_):
             return super()._make_scorer(profiles)
         weights = self._weighting.transform(profiles.matrix)
         return NeighborScorer(weights, self.item_weights_, self._prior)
 
     def _contributions(self, profiles, col):
         _, cols, values = compressed_parts(self._weighting.transform(profiles.matrix))
-        if not sparse.issparse(self.item_weights_):
+        if not is_sparse(self.item_weights_):
             return 0.0, cols, values * self.item_weights_[cols, col], True
         weights = self.item_weights_[cols][:, [col]].toarray().ravel()
         return self._prior[col], cols, values * weights, True

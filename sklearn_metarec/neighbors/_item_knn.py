@@ -149,11 +149,8 @@ class ItemKNN(BaseRecommender):
     def _contributions(self, profiles, col):
         weights = self._history_weighting.transform(profiles.matrix)
         _, cols, values = compressed_parts(weights)
-        indptr, neighbours, data = compressed_parts(self.item_similarity_)
-        there = slice(indptr[col], indptr[col + 1])
-        similarities = np.zeros(len(self.items_), dtype=np.float32)
-        similarities[neighbours[there]] = data[there]
-        return self._prior[col], cols, values * similarities[cols], True
+        to_col = self.item_similarity_[[col]].toarray()[0, cols]
+        return self._prior[col], cols, values * to_col, True
 
     def _item_scorer(self, cols):
         return ListScorer(self.item_similarity_[cols])

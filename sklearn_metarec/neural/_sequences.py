@@ -1,6 +1,6 @@
 """Histories that know in which order a user had the items."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -53,8 +53,8 @@ class OrderedHistory(History):
     @classmethod
     def from_state(cls, users, items, state):
         """Return what :meth:`state` told, and take it out of a model's state."""
-        names = ("history_", "_pair_weights", "_when")
-        return cls(users, items, *(state.pop(name) for name in names))
+        when = state.pop("_when")
+        return replace(super().from_state(users, items, state), when=when)
 
     def take(self, codes):
         """Return the rows of the given user codes; -1 gives an empty row."""

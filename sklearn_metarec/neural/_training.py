@@ -70,7 +70,7 @@ class NeuralMixin(CallbackSupportMixin):
             elif name in self._of_items:
                 carry_over(old.items, history.items, known, start[name])
             else:
-                start[name] = known
+                start[name] = np.asarray(known)
         self._learn(history, start, -(-self.epochs // _UPDATE_DIVISOR), seed)
 
     def _learn(self, history, start, n_epochs, seed):

@@ -113,7 +113,7 @@ class PrivateEASE(PrivateGramMixin, EASE):
     """
 
     n_neighbors = None
-    _released = ("item_weights_", "_gram", "_weighting")
+    _released = ("item_weights_", "_gram", "_weighting", "_prior")
     _parameter_constraints = PRIVACY_CONSTRAINTS | {
         "regularization": [Interval(Real, 0, None, closed="neither")],
         "n_jobs": [Integral, None],
