@@ -50,8 +50,19 @@ FEATURES = {
     "online_retail": ["description", "median_price"],
     "movielens_100k": ["year", "genres"],
 }
+# Sets in which nothing but the rows of new users is read.
+MORE_HISTORIES = [
+    "movielens_latest_small", "msweb", "lastfm_hetrec2011", "amazon_beauty_5core",
+    "complete_journey_sample", "gowalla_ngcf",
+]  # fmt: skip
+# Beyond this, EASE keeps some neighbours of an item only: it has no room for all.
+MAX_DENSE, N_NEIGHBORS = 20_000, 100
 MODALITIES = {
-    "ifdb_played": {"genres": ["genre"], "tags": ["tags"], "text": ["title"]},
+    "ifdb_played": {
+        "genres": ["genre"],
+        "tags": ["tags"],
+        "text": ["title", "author"],
+    },
     "movietweetings_100k": {"genres": ["genres"], "year": ["year"], "text": ["title"]},
 }
 PARTS = {
@@ -66,6 +77,7 @@ PENALTIES = [10.0, 30.0, 100.0, 300.0, 1000.0]
 LIGHT_PENALTIES = [3.0, 10.0, 30.0]
 WEIGHTS = [1.0, 0.5, 0.25]
 N_HISTORY = [1, 3, 5]
+FOLDING = ["EASE", "IALS", "ItemKNN", "FMRanker, warp"]
 CHANGES = [
     {"loss": "bpr"},
     {"loss": "bpr", "item_ids": False},
@@ -84,20 +96,22 @@ N_DRAWS = 10
 
 def main():
     """Print a table a part."""
+    names = [*FEATURES, *MORE_HISTORIES]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--parts", nargs="+", default=list(PARTS), choices=PARTS)
-    parser.add_argument("--data", nargs="+", default=list(FEATURES), choices=FEATURES)
+    parser.add_argument("--data", nargs="+", default=names, choices=names)
     parser.add_argument("--users", type=int, help="keep so many users, drawn; all")
     parser.add_argument("--epochs", type=int, default=50, help="of FMRanker")
     options = parser.parse_args()
     works = {"items": items, "users": users, "history": history,
-             "modalities": modalities}  # fmt: skip
+             "modalities": modalities, "defaults": defaults}  # fmt: skip
     for part in options.parts:
-        names = MODALITIES if part == "modalities" else FEATURES
-        names = ["movielens_1m"] if part == "users" else names
-        names = [name for name in names if name in options.data]
+        read_by = {
+            "modalities": MODALITIES, "users": ["movielens_1m"], "history": names,
+        }  # fmt: skip
+        chosen_names = [n for n in read_by.get(part, FEATURES) if n in options.data]
         print(f"**{PARTS[part]}**\n")
-        works[part](names, options)
+        works[part](chosen_names, options)
         print()
     print(describe("scikit-learn"))
 
@@ -106,7 +120,7 @@ def main():
 
 
 def read(name, n_users=None):
-    """Return the distinct pairs and the side table of the items."""
+    """Return the distinct pairs and the side table of the items, if there is one."""
     if name == "movietweetings_100k":
         movies = load_movietweetings(as_frame=True)
         X, side = movies.data, movies.item_features
@@ -115,7 +129,13 @@ def read(name, n_users=None):
         X = pd.read_csv(
             folder / f"{name}.csv.gz", dtype={"user_id": str, "item_id": str}
         )
-        side = pd.read_csv(folder / f"{name}.items.csv.gz", dtype={"item_id": str})
+        path = folder / f"{name}.items.csv.gz"
+        if path.exists():
+            side = pd.read_csv(path, dtype={"item_id": str})
+        else:
+            side = pd.DataFrame({"item_id": X["item_id"].unique()})
+    if name == "ifdb_played":  # genres are a list, as tags are
+        side["genre"] = side["genre"].str.replace("/", "|")
     X = X[["user_id", "item_id"]].drop_duplicates()
     if n_users is not None:
         ids = np.sort(X["user_id"].unique())
@@ -256,10 +276,10 @@ def of_users(model, train, test):
 
 def history(names, options):
     """Compare models that fold a history in with popularity."""
-    print_header("data", "rows", "model", "nDCG@10", "above popularity")
+    print_header("data", "rows", "popularity", *FOLDING, "users")
     for name in names:
         X, side = read(name, options.users)
-        side = side[["item_id", *FEATURES[name]]]
+        side = side[["item_id", *FEATURES[name]]] if name in FEATURES else None
         train, test = parts_of(X, ColdUserSplit(random_state=0))
         # In random order, as some tables are sorted by item.
         test = test.sample(frac=1, random_state=0)
@@ -269,10 +289,10 @@ def history(names, options):
         ]
         place = place[test.index]
         given, rest = test[place < max(N_HISTORY)], test[place >= max(N_HISTORY)]
-        asked = rest["user_id"].unique()
+        asked, n_items = rest["user_id"].unique(), train["item_id"].nunique()
         models = {
             "popularity": PopularityRecommender(),
-            "EASE": EASE(),
+            "EASE": EASE(n_neighbors=N_NEIGHBORS if n_items > MAX_DENSE else None),
             "IALS": IALS(random_state=0),
             "ItemKNN": ItemKNN(),
             "FMRanker, warp": FMRanker(
@@ -285,11 +305,9 @@ def history(names, options):
             for label, model in models.items():
                 lists, _ = model.recommend(asked, history=rows, exclude=given)
                 found[label] = per_user(rest, asked, lists)
-            for label, values in found.items():
-                versus = (
-                    "" if label == "popularity" else above(values, found["popularity"])
-                )
-                print_row(name, n, label, f"{values.mean():.4f}", versus)
+            popular = found.pop("popularity")
+            cells = [f"{v.mean():.4f}, {above(v, popular)}" for v in found.values()]
+            print_row(name, n, f"{popular.mean():.4f}", *cells, len(asked))
 
 
 def modalities(names, options):
