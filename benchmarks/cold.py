@@ -65,6 +65,7 @@ MODALITIES = {
     },
     "movietweetings_100k": {"genres": ["genres"], "year": ["year"], "text": ["title"]},
 }
+NAMES = ["title", "author"]
 PARTS = {
     "items": "Cold items, ranked among the cold items",
     "users": "Cold users, known by gender, age and occupation",
@@ -230,12 +231,12 @@ def fixed_lists(train, test, n_draws):
 
 def setting_of(model):
     """Name what was chosen."""
+    found = []
     if isinstance(model, ContentRanker):
-        weights = getattr(model.feature_encoder, "weights", {})
-        if len(weights) > 1:
-            return f"regularization={model.regularization:g}, weights={weights}"
-        return f"regularization={model.regularization:g}"
-    return "defaults"
+        found = [f"regularization={model.regularization:g}"]
+    if weights := getattr(model.feature_encoder, "weights", None):
+        found.append(f"weights={weights}")
+    return ", ".join(found) or "defaults"
 
 
 def users(names, options):
@@ -317,32 +318,45 @@ def modalities(names, options):
         X, side = read(name, options.users)
         train, test = parts_of(X, ColdItemSplit(random_state=0))
         inner = parts_of(train, ColdItemSplit(random_state=1))
-        groups = MODALITIES[name]
-        groups = groups | {
-            "all": [column for group in groups.values() for column in group]
-        }
-        found, settings = {}, {}
-        validated, strongest = {}, []
+        groups, found, settings, validated = MODALITIES[name], {}, {}, {}
         for label, columns in groups.items():
-            features = side[["item_id", *columns]]
-            models = [
-                ContentRanker(
-                    features, regularization=r,
-                    feature_encoder=FeatureEncoder(
-                        weights=lighter(columns, strongest, weight), normalize=True
-                    ),
-                )
-                for weight in (WEIGHTS if label == "all" else WEIGHTS[:1])
-                for r in LIGHT_PENALTIES
-            ]  # fmt: skip
+            models = of_features(side, columns, [None], options)
             model = chosen(models, of_cold_items, inner)
             validated[label] = of_cold_items(model, *inner).mean()
-            strongest = groups[max(validated, key=validated.get)]
             found[label] = of_cold_items(model, train, test)
-            settings[label] = setting_of(model)
+            settings[label] = f"{type(model).__name__}, {setting_of(model)}"
+        strongest = groups[max(validated, key=validated.get)]
+        together = [column for columns in groups.values() for column in columns]
+        weaker = [column for column in together if column not in strongest]
+        weights = [dict.fromkeys(weaker, weight) for weight in WEIGHTS]
+        model = chosen(
+            of_features(side, together, weights, options), of_cold_items, inner
+        )
+        every = of_cold_items(model, train, test)
         for label, values in found.items():
-            versus = "" if label == "all" else above(found["all"], values)
+            versus = above(every, values)
             print_row(name, label, settings[label], f"{values.mean():.4f}", versus)
+        setting = f"{type(model).__name__}, {setting_of(model)}"
+        print_row(name, "all", setting, f"{every.mean():.4f}", "")
+
+
+def of_features(side, columns, weights, options):
+    """Return the models of some columns to choose from, one of each for each weights.
+
+    A name, as that of a film, is taken for a text however short it is.
+    """
+    features = side[["item_id", *columns]]
+    kinds = {column: "text" for column in columns if column in NAMES}
+    encoders = [FeatureEncoder(kinds, weights=w, normalize=True) for w in weights]
+    common = {"loss": "warp", "max_iter": options.epochs, "random_state": 0}
+    return [
+        ContentRanker(features, regularization=r, feature_encoder=encoder)
+        for encoder in encoders
+        for r in LIGHT_PENALTIES
+    ] + [
+        FMRanker(item_features=features, feature_encoder=encoder, **common)
+        for encoder in encoders
+    ]
 
 
 def defaults(names, options):
@@ -362,12 +376,6 @@ def defaults(names, options):
             of_known = model.fit(known[0]).score(known[1])
             label = ", ".join(f"{key}={value!r}" for key, value in settings.items())
             print_row(name, label, f"{of_cold:.4f}", f"{of_known:.4f}")
-
-
-def lighter(columns, strongest, weight):
-    """Return the weights of columns: 1 for those of the strongest group."""
-    return {column: 1 if column in (strongest or columns) else weight
-            for column in columns}  # fmt: skip
 
 
 def per_user(test, asked, lists):
