@@ -135,8 +135,6 @@ def read(name, n_users=None):
             side = pd.read_csv(path, dtype={"item_id": str})
         else:
             side = pd.DataFrame({"item_id": X["item_id"].unique()})
-    if name == "ifdb_played":  # genres are a list, as tags are
-        side["genre"] = side["genre"].str.replace("/", "|")
     X = X[["user_id", "item_id"]].drop_duplicates()
     if n_users is not None:
         ids = np.sort(X["user_id"].unique())
@@ -316,6 +314,8 @@ def modalities(names, options):
     print_header("data", "features", "setting", "nDCG@10", "all together above it")
     for name in names:
         X, side = read(name, options.users)
+        if name == "ifdb_played":  # genres are a list, as tags are
+            side = side.assign(genre=side["genre"].str.replace("/", "|"))
         train, test = parts_of(X, ColdItemSplit(random_state=0))
         inner = parts_of(train, ColdItemSplit(random_state=1))
         groups, found, settings, validated = MODALITIES[name], {}, {}, {}
