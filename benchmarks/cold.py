@@ -50,10 +50,22 @@ FEATURES = {
     "online_retail": ["description", "median_price"],
     "movielens_100k": ["year", "genres"],
 }
+# Sets in which nothing but the rows of new users is read.
+MORE_HISTORIES = [
+    "movielens_latest_small", "msweb", "lastfm_hetrec2011", "amazon_beauty_5core",
+    "complete_journey_sample", "gowalla_ngcf",
+]  # fmt: skip
+# Beyond this, EASE keeps some neighbours of an item only: it has no room for all.
+MAX_DENSE, N_NEIGHBORS = 20_000, 100
 MODALITIES = {
-    "ifdb_played": {"genres": ["genre"], "tags": ["tags"], "text": ["title"]},
+    "ifdb_played": {
+        "genres": ["genre"],
+        "tags": ["tags"],
+        "text": ["title", "author"],
+    },
     "movietweetings_100k": {"genres": ["genres"], "year": ["year"], "text": ["title"]},
 }
+NAMES = ["title", "author"]
 PARTS = {
     "items": "Cold items, ranked among the cold items",
     "users": "Cold users, known by gender, age and occupation",
@@ -66,6 +78,7 @@ PENALTIES = [10.0, 30.0, 100.0, 300.0, 1000.0]
 LIGHT_PENALTIES = [3.0, 10.0, 30.0]
 WEIGHTS = [1.0, 0.5, 0.25]
 N_HISTORY = [1, 3, 5]
+FOLDING = ["EASE", "IALS", "ItemKNN", "FMRanker, warp"]
 CHANGES = [
     {"loss": "bpr"},
     {"loss": "bpr", "item_ids": False},
@@ -84,20 +97,22 @@ N_DRAWS = 10
 
 def main():
     """Print a table a part."""
+    names = [*FEATURES, *MORE_HISTORIES]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--parts", nargs="+", default=list(PARTS), choices=PARTS)
-    parser.add_argument("--data", nargs="+", default=list(FEATURES), choices=FEATURES)
+    parser.add_argument("--data", nargs="+", default=names, choices=names)
     parser.add_argument("--users", type=int, help="keep so many users, drawn; all")
     parser.add_argument("--epochs", type=int, default=50, help="of FMRanker")
     options = parser.parse_args()
     works = {"items": items, "users": users, "history": history,
-             "modalities": modalities}  # fmt: skip
+             "modalities": modalities, "defaults": defaults}  # fmt: skip
     for part in options.parts:
-        names = MODALITIES if part == "modalities" else FEATURES
-        names = ["movielens_1m"] if part == "users" else names
-        names = [name for name in names if name in options.data]
+        read_by = {
+            "modalities": MODALITIES, "users": ["movielens_1m"], "history": names,
+        }  # fmt: skip
+        chosen_names = [n for n in read_by.get(part, FEATURES) if n in options.data]
         print(f"**{PARTS[part]}**\n")
-        works[part](names, options)
+        works[part](chosen_names, options)
         print()
     print(describe("scikit-learn"))
 
@@ -106,7 +121,7 @@ def main():
 
 
 def read(name, n_users=None):
-    """Return the distinct pairs and the side table of the items."""
+    """Return the distinct pairs and the side table of the items, if there is one."""
     if name == "movietweetings_100k":
         movies = load_movietweetings(as_frame=True)
         X, side = movies.data, movies.item_features
@@ -115,7 +130,11 @@ def read(name, n_users=None):
         X = pd.read_csv(
             folder / f"{name}.csv.gz", dtype={"user_id": str, "item_id": str}
         )
-        side = pd.read_csv(folder / f"{name}.items.csv.gz", dtype={"item_id": str})
+        path = folder / f"{name}.items.csv.gz"
+        if path.exists():
+            side = pd.read_csv(path, dtype={"item_id": str})
+        else:
+            side = pd.DataFrame({"item_id": X["item_id"].unique()})
     X = X[["user_id", "item_id"]].drop_duplicates()
     if n_users is not None:
         ids = np.sort(X["user_id"].unique())
@@ -210,12 +229,12 @@ def fixed_lists(train, test, n_draws):
 
 def setting_of(model):
     """Name what was chosen."""
+    found = []
     if isinstance(model, ContentRanker):
-        weights = getattr(model.feature_encoder, "weights", {})
-        if len(weights) > 1:
-            return f"regularization={model.regularization:g}, weights={weights}"
-        return f"regularization={model.regularization:g}"
-    return "defaults"
+        found = [f"regularization={model.regularization:g}"]
+    if weights := getattr(model.feature_encoder, "weights", None):
+        found.append(f"weights={weights}")
+    return ", ".join(found) or "defaults"
 
 
 def users(names, options):
@@ -256,10 +275,10 @@ def of_users(model, train, test):
 
 def history(names, options):
     """Compare models that fold a history in with popularity."""
-    print_header("data", "rows", "model", "nDCG@10", "above popularity")
+    print_header("data", "rows", "popularity", *FOLDING, "users")
     for name in names:
         X, side = read(name, options.users)
-        side = side[["item_id", *FEATURES[name]]]
+        side = side[["item_id", *FEATURES[name]]] if name in FEATURES else None
         train, test = parts_of(X, ColdUserSplit(random_state=0))
         # In random order, as some tables are sorted by item.
         test = test.sample(frac=1, random_state=0)
@@ -269,10 +288,10 @@ def history(names, options):
         ]
         place = place[test.index]
         given, rest = test[place < max(N_HISTORY)], test[place >= max(N_HISTORY)]
-        asked = rest["user_id"].unique()
+        asked, n_items = rest["user_id"].unique(), train["item_id"].nunique()
         models = {
             "popularity": PopularityRecommender(),
-            "EASE": EASE(),
+            "EASE": EASE(n_neighbors=N_NEIGHBORS if n_items > MAX_DENSE else None),
             "IALS": IALS(random_state=0),
             "ItemKNN": ItemKNN(),
             "FMRanker, warp": FMRanker(
@@ -285,11 +304,9 @@ def history(names, options):
             for label, model in models.items():
                 lists, _ = model.recommend(asked, history=rows, exclude=given)
                 found[label] = per_user(rest, asked, lists)
-            for label, values in found.items():
-                versus = (
-                    "" if label == "popularity" else above(values, found["popularity"])
-                )
-                print_row(name, n, label, f"{values.mean():.4f}", versus)
+            popular = found.pop("popularity")
+            cells = [f"{v.mean():.4f}, {above(v, popular)}" for v in found.values()]
+            print_row(name, n, f"{popular.mean():.4f}", *cells, len(asked))
 
 
 def modalities(names, options):
@@ -297,34 +314,49 @@ def modalities(names, options):
     print_header("data", "features", "setting", "nDCG@10", "all together above it")
     for name in names:
         X, side = read(name, options.users)
+        if name == "ifdb_played":  # genres are a list, as tags are
+            side = side.assign(genre=side["genre"].str.replace("/", "|"))
         train, test = parts_of(X, ColdItemSplit(random_state=0))
         inner = parts_of(train, ColdItemSplit(random_state=1))
-        groups = MODALITIES[name]
-        groups = groups | {
-            "all": [column for group in groups.values() for column in group]
-        }
-        found, settings = {}, {}
-        validated, strongest = {}, []
+        groups, found, settings, validated = MODALITIES[name], {}, {}, {}
         for label, columns in groups.items():
-            features = side[["item_id", *columns]]
-            models = [
-                ContentRanker(
-                    features, regularization=r,
-                    feature_encoder=FeatureEncoder(
-                        weights=lighter(columns, strongest, weight), normalize=True
-                    ),
-                )
-                for weight in (WEIGHTS if label == "all" else WEIGHTS[:1])
-                for r in LIGHT_PENALTIES
-            ]  # fmt: skip
+            models = of_features(side, columns, [None], options)
             model = chosen(models, of_cold_items, inner)
             validated[label] = of_cold_items(model, *inner).mean()
-            strongest = groups[max(validated, key=validated.get)]
             found[label] = of_cold_items(model, train, test)
-            settings[label] = setting_of(model)
+            settings[label] = f"{type(model).__name__}, {setting_of(model)}"
+        strongest = groups[max(validated, key=validated.get)]
+        together = [column for columns in groups.values() for column in columns]
+        weaker = [column for column in together if column not in strongest]
+        weights = [dict.fromkeys(weaker, weight) for weight in WEIGHTS]
+        model = chosen(
+            of_features(side, together, weights, options), of_cold_items, inner
+        )
+        every = of_cold_items(model, train, test)
         for label, values in found.items():
-            versus = "" if label == "all" else above(found["all"], values)
+            versus = above(every, values)
             print_row(name, label, settings[label], f"{values.mean():.4f}", versus)
+        setting = f"{type(model).__name__}, {setting_of(model)}"
+        print_row(name, "all", setting, f"{every.mean():.4f}", "")
+
+
+def of_features(side, columns, weights, options):
+    """Return the models of some columns to choose from, one of each for each weights.
+
+    A name, as that of a film, is taken for a text however short it is.
+    """
+    features = side[["item_id", *columns]]
+    kinds = {column: "text" for column in columns if column in NAMES}
+    encoders = [FeatureEncoder(kinds, weights=w, normalize=True) for w in weights]
+    common = {"loss": "warp", "max_iter": options.epochs, "random_state": 0}
+    return [
+        ContentRanker(features, regularization=r, feature_encoder=encoder)
+        for encoder in encoders
+        for r in LIGHT_PENALTIES
+    ] + [
+        FMRanker(item_features=features, feature_encoder=encoder, **common)
+        for encoder in encoders
+    ]
 
 
 def defaults(names, options):
@@ -344,12 +376,6 @@ def defaults(names, options):
             of_known = model.fit(known[0]).score(known[1])
             label = ", ".join(f"{key}={value!r}" for key, value in settings.items())
             print_row(name, label, f"{of_cold:.4f}", f"{of_known:.4f}")
-
-
-def lighter(columns, strongest, weight):
-    """Return the weights of columns: 1 for those of the strongest group."""
-    return {column: 1 if column in (strongest or columns) else weight
-            for column in columns}  # fmt: skip
 
 
 def per_user(test, asked, lists):

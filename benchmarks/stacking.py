@@ -105,6 +105,7 @@ def main():
     parser.add_argument("--data", default="movielens_100k")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--folds", type=int, default=5, help="run the first so many")
+    parser.add_argument("--skip", type=int, default=0, help="but not the first")
     parser.add_argument("--members", nargs="+", default=[
         "fm", "svdpp", "mf", "item_knn", "user_knn"])  # fmt: skip
     parser.add_argument("--pause", type=int, default=15)
@@ -125,6 +126,8 @@ def main():
     found = []
     for seed in args.seeds:
         for fold, (train, test) in enumerate(data.folds(seed)[: args.folds]):
+            if fold < args.skip:
+                continue
             model = StackedRegressor(
                 members(data, args), cv=args.cv, n_jobs=args.jobs, random_state=0,
                 meta_features=None if args.plain else "all",

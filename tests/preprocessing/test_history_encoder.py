@@ -26,6 +26,15 @@ def test_scikit_learn_checks(estimator, check):
         ("log", [0, np.log(3), np.log(2)]),
         # sqrt(count) x (log((1 + users) / (1 + users of the item)) + 1)
         ("tfidf", [0, np.sqrt(2) * (np.log(4 / 3) + 1), np.log(4 / 2) + 1]),
+        # And 2.2 count / (count + 1.2 (0.25 + 0.75 x 3 rows / the mean of 5/3)).
+        (
+            "bm25",
+            [
+                0,
+                4.4 / (2 + 1.2 * 1.6) * (np.log(4 / 3) + 1),
+                2.2 / (1 + 1.2 * 1.6) * (np.log(4 / 2) + 1),
+            ],
+        ),
     ],
 )
 def test_the_history_of_the_user_of_a_row(weighting, expected):
