@@ -31,6 +31,7 @@ from sklearn_metarec import (
     FMRanker,
     ItemKNN,
     PopularityRecommender,
+    TwoTower,
 )
 from sklearn_metarec.datasets import load_movietweetings
 from sklearn_metarec.exceptions import ColdUsersWarning
@@ -152,8 +153,9 @@ def chosen(models, measure, split):
 def items(names, options):
     """Compare the models of features on items that nobody has had."""
     print_header(
-        "data", "model", "setting", "nDCG@10", "above random", "above the weakest"
-    )
+        "data", "model", "setting", "nDCG@10", "above random", "above the weakest",
+        "above ContentRanker",
+    )  # fmt: skip
     for name in names:
         X, side = read(name, options.users)
         side = side[["item_id", *FEATURES[name]]]
@@ -162,6 +164,7 @@ def items(names, options):
             "ContentRanker": [ContentRanker(side, regularization=r) for r in PENALTIES],
             "FMRanker, bpr": [FMRanker(loss="bpr", **common)],
             "FMRanker, warp": [FMRanker(loss="warp", **common)],
+            "TwoTower": [TwoTower(item_features=side, random_state=0)],
         }  # fmt: skip
         train, test = parts_of(X, ColdItemSplit(random_state=0))
         inner = parts_of(train, ColdItemSplit(random_state=1))
@@ -173,11 +176,13 @@ def items(names, options):
         weakest = min(found, key=lambda label: found[label].mean())
         found["popularity"] = np.mean(list(fixed_lists(train, test, 1)), axis=0)
         found["random"] = np.mean(list(fixed_lists(train, test, N_DRAWS)), axis=0)
+        content = found["ContentRanker"]
         for label, values in found.items():
             print_row(
                 name, label, settings.get(label, ""), f"{values.mean():.4f}",
                 "" if label == "random" else above(values, found["random"]),
                 "" if label == weakest else above(values, found[weakest]),
+                "" if label == "ContentRanker" else above(values, content),
             )  # fmt: skip
 
 
