@@ -32,7 +32,8 @@ class SASRec(NeuralMixin, BaseRecommender):
     of two layers on each place. What comes out at a place is compared with the
     vectors of all items. Training minimizes the mean cross-entropy of the next item at
     each place, over all items or over `n_negatives` drawn ones, whose weight in the
-    sum is raised to stand for all.
+    sum is raised to stand for all. It reads all items of a user, in pieces of
+    `max_length` places.
 
     Time comes from a column `timestamp` or `time`; without it, rows are in the order
     of time. A pair counts at its last time, and by being there, whatever its strength.
@@ -52,7 +53,8 @@ class SASRec(NeuralMixin, BaseRecommender):
     n_heads : int, default=1
         The heads of attention of a block.
     max_length : int, default=50
-        How many of a user's last items count.
+        How many of a user's last items count in a list, and how many items a piece of
+        training has.
     n_negatives : int or None, default=512
         Items that are drawn in a step, for all places together; None is all items.
     dropout : float, default=0.5
@@ -62,7 +64,7 @@ class SASRec(NeuralMixin, BaseRecommender):
     learning_rate : float, default=0.002
         Of Adam, in the first epoch; it falls in proportion to the epochs left.
     batch_size : int, default=128
-        Users a step.
+        Users a step, or pieces of their items.
     epochs : int, default=30
         How often all users are visited.
     early_stopping : bool, default=False
@@ -173,7 +175,7 @@ class SASRec(NeuralMixin, BaseRecommender):
 
     def _problem(self, history):
         # The last item is no place to predict from, so one more of them is read.
-        sequences = history.sequences(self.max_length + 1)
+        sequences = history.windows(self.max_length + 1)
         self._lengths = (sequences >= 0).sum(axis=1)
         loss = "full_loss" if self.n_negatives is None else "loss"
         return f"sasrec.{loss}", (sequences,), len(sequences)
