@@ -55,13 +55,13 @@ class SASRec(NeuralMixin, BaseRecommender):
     max_length : int, default=50
         How many of a user's last items count in a list, and how many items a piece of
         training has.
-    n_negatives : int or None, default=512
+    n_negatives : int or None, default=1024
         Items that are drawn in a step, for all places together; None is all items.
     dropout : float, default=0.5
         The share of numbers that is left out in a step.
     regularization : float, default=0.0
         The penalty of the squares of the items' vectors.
-    learning_rate : float, default=0.002
+    learning_rate : float, default=0.003
         Of Adam, in the first epoch; it falls in proportion to the epochs left.
     batch_size : int, default=128
         Users a step, or pieces of their items.
@@ -135,7 +135,7 @@ class SASRec(NeuralMixin, BaseRecommender):
 
     def __init__(
         self, embedding_dim=64, *, n_blocks=2, n_heads=1, max_length=50,
-        n_negatives=512, dropout=0.5, regularization=0.0, learning_rate=0.002,
+        n_negatives=1024, dropout=0.5, regularization=0.0, learning_rate=0.003,
         batch_size=128, epochs=30, early_stopping=False, validation_fraction=0.1,
         n_iter_no_change=5, random_state=None, n_jobs=None,
     ):  # fmt: skip
