@@ -63,7 +63,14 @@ GRIDS: dict[str, list[dict]] = {
     "IALS": [{"n_factors": 128}, {"n_factors": 256}],
     "BPR": [{"n_factors": 128}],
 }
-CHOSEN: dict[str, dict] = {}
+CHOSEN: dict[str, dict] = {
+    "ItemKNN": {"n_neighbors": 500, "weighting": "tfidf"},
+    "RP3beta": {"n_neighbors": 500},
+    "EASE": {"regularization": 100.0},
+    "SLIM": {"regularization": 30.0},
+    "IALS": {"n_factors": 256},
+    "BPR": {"n_factors": 128},
+}
 
 
 def main():
