@@ -62,11 +62,14 @@ class SASRec(NeuralMixin, BaseRecommender):
     regularization : float, default=0.0
         The penalty of the squares of the items' vectors.
     learning_rate : float, default=0.003
-        Of Adam, in the first epoch; it falls in proportion to the epochs left.
+        Of Adam, in the first epoch; it falls in proportion to the epochs left. This,
+        `n_negatives` and `batch_size` were best of five settings on a validation part
+        of Amazon Beauty, and of three on one of MovieLens-100k.
     batch_size : int, default=128
         Users a step, or pieces of their items.
     epochs : int, default=30
-        How often all users are visited.
+        How often all users are visited. What is learned comes late: few users make few
+        steps an epoch, and twice as many epochs pay.
     early_stopping : bool, default=False
         Whether to hold out a fifth of the pairs of some users, and to keep the weights
         of the epoch that ranks them best (nDCG@10).
