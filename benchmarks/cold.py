@@ -31,6 +31,7 @@ from sklearn_metarec import (
     FMRanker,
     ItemKNN,
     PopularityRecommender,
+    TwoTower,
 )
 from sklearn_metarec.datasets import load_movietweetings
 from sklearn_metarec.exceptions import ColdUsersWarning
@@ -73,6 +74,8 @@ PARTS = {
     "modalities": "Cold items by groups of features, and by all together",
     "defaults": "FMRanker on a validation part: cold items, and all of known users",
 }
+# What ranks cold items.
+OF_FEATURES = ["ContentRanker", "FMRanker, bpr", "FMRanker, warp", "TwoTower"]
 PENALTIES = [10.0, 30.0, 100.0, 300.0, 1000.0]
 # For groups of features; and the weights of the weaker groups beside the strongest one.
 LIGHT_PENALTIES = [3.0, 10.0, 30.0]
@@ -103,6 +106,10 @@ def main():
     parser.add_argument("--data", nargs="+", default=names, choices=names)
     parser.add_argument("--users", type=int, help="keep so many users, drawn; all")
     parser.add_argument("--epochs", type=int, default=50, help="of FMRanker")
+    parser.add_argument(
+        "--models", nargs="+", default=OF_FEATURES, choices=OF_FEATURES,
+        help="of cold items, with ContentRanker first",
+    )  # fmt: skip
     options = parser.parse_args()
     works = {"items": items, "users": users, "history": history,
              "modalities": modalities, "defaults": defaults}  # fmt: skip
@@ -171,17 +178,12 @@ def chosen(models, measure, split):
 def items(names, options):
     """Compare the models of features on items that nobody has had."""
     print_header(
-        "data", "model", "setting", "nDCG@10", "above random", "above the weakest"
-    )
+        "data", "model", "setting", "nDCG@10", "above random", "above the weakest",
+        "above ContentRanker",
+    )  # fmt: skip
     for name in names:
         X, side = read(name, options.users)
-        side = side[["item_id", *FEATURES[name]]]
-        common = {"item_features": side, "max_iter": options.epochs, "random_state": 0}
-        candidates = {
-            "ContentRanker": [ContentRanker(side, regularization=r) for r in PENALTIES],
-            "FMRanker, bpr": [FMRanker(loss="bpr", **common)],
-            "FMRanker, warp": [FMRanker(loss="warp", **common)],
-        }  # fmt: skip
+        candidates = of_features(side[["item_id", *FEATURES[name]]], options)
         train, test = parts_of(X, ColdItemSplit(random_state=0))
         inner = parts_of(train, ColdItemSplit(random_state=1))
         found, settings = {}, {}
@@ -192,12 +194,26 @@ def items(names, options):
         weakest = min(found, key=lambda label: found[label].mean())
         found["popularity"] = np.mean(list(fixed_lists(train, test, 1)), axis=0)
         found["random"] = np.mean(list(fixed_lists(train, test, N_DRAWS)), axis=0)
+        content = found["ContentRanker"]
         for label, values in found.items():
             print_row(
                 name, label, settings.get(label, ""), f"{values.mean():.4f}",
                 "" if label == "random" else above(values, found["random"]),
                 "" if label == weakest else above(values, found[weakest]),
+                "" if label == "ContentRanker" else above(values, content),
             )  # fmt: skip
+
+
+def of_features(side, options):
+    """Return what to choose each model from."""
+    common = {"item_features": side, "max_iter": options.epochs, "random_state": 0}
+    candidates = {
+        "ContentRanker": [ContentRanker(side, regularization=r) for r in PENALTIES],
+        "FMRanker, bpr": [FMRanker(loss="bpr", **common)],
+        "FMRanker, warp": [FMRanker(loss="warp", **common)],
+        "TwoTower": [TwoTower(item_features=side, random_state=0)],
+    }
+    return {label: candidates[label] for label in options.models}
 
 
 def of_cold_items(model, train, test, most=None):

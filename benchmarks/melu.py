@@ -11,7 +11,12 @@ Scores are means over the draws of the queries: MAE of the predictions, clipped 
 5, and of the level next to each; nDCG of the 10 with linear gain, as published, and
 with exponential gain. `--support 5 10 20 40` cuts the support to so many ratings.
 
+`--choose` leaves the published states alone: of the warm ratings, those of a fifth of
+the users, drawn at random, and of the films of 1996 and 1997 are held out as if both
+were new, and the states are made of them. Settings are to be compared by it.
+
     python benchmarks/melu.py
+    python benchmarks/melu.py --choose --states user_cold item_cold user_and_item_cold
     python benchmarks/melu.py --models MetaRidgeRegressor --support 5 10 20 40
 """
 
@@ -38,6 +43,9 @@ STATES = ("warm", "user_cold", "item_cold", "user_and_item_cold")
 N_QUERIES = 10
 FEWEST, MOST = 13, 100
 CUTS = (1, 3)
+# What `--choose` holds out.
+SHARE_OF_USERS = 0.2
+YEARS = (1996, 1997)
 
 
 def main():
@@ -48,11 +56,14 @@ def main():
     parser.add_argument("--states", nargs="*", default=STATES, choices=STATES)
     parser.add_argument("--support", nargs="*", type=int, help="cut the support to it")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--choose", action="store_true", help="use warm ratings only")
     options = parser.parse_args()
     folder = os.environ.get("SKLEARN_METAREC_DATA")
     if not folder:
         raise SystemExit("Set SKLEARN_METAREC_DATA to the folder of the data sets.")
     data = Data(Path(folder))
+    if options.choose:
+        data.hold_out()
     gains = [f"{gain} nDCG@{k}" for gain in ("linear", "exp.") for k in CUTS]
     print_header(
         "model", "state", "support", "users", "MAE", "MAE, nearest level", *gains,
@@ -104,6 +115,17 @@ class Data:
         self.users = users[["user_id", "gender", "age", "occupation"]].astype(
             {"age": str, "occupation": str}
         )
+
+    def hold_out(self):
+        """Make states of warm ratings, as if some users and films were new."""
+        ids = np.sort(self.warm["user_id"].unique())
+        drawn = np.random.default_rng(0).random(len(ids)) < SHARE_OF_USERS
+        new_user = self.warm["user_id"].isin(ids[drawn]).to_numpy()
+        films = self.items.loc[self.items["year"].isin(YEARS), "item_id"]
+        new_item = self.warm["item_id"].isin(films).to_numpy()
+        state = np.array(STATES)[new_user + 2 * new_item]
+        self.cold = self.warm[state != "warm"].assign(state=state[state != "warm"])
+        self.warm = self.warm[state == "warm"].reset_index(drop=True)
 
     def draw(self, state, seed, n_support=None):
         """Return the support and the query rows of a state, both sorted by user."""

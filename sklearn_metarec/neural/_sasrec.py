@@ -32,7 +32,8 @@ class SASRec(NeuralMixin, BaseRecommender):
     of two layers on each place. What comes out at a place is compared with the
     vectors of all items. Training minimizes the mean cross-entropy of the next item at
     each place, over all items or over `n_negatives` drawn ones, whose weight in the
-    sum is raised to stand for all.
+    sum is raised to stand for all. It reads all items of a user, in pieces of
+    `max_length` places.
 
     Time comes from a column `timestamp` or `time`; without it, rows are in the order
     of time. A pair counts at its last time, and by being there, whatever its strength.
@@ -52,19 +53,23 @@ class SASRec(NeuralMixin, BaseRecommender):
     n_heads : int, default=1
         The heads of attention of a block.
     max_length : int, default=50
-        How many of a user's last items count.
-    n_negatives : int or None, default=512
+        How many of a user's last items count in a list, and how many items a piece of
+        training has.
+    n_negatives : int or None, default=1024
         Items that are drawn in a step, for all places together; None is all items.
     dropout : float, default=0.5
         The share of numbers that is left out in a step.
     regularization : float, default=0.0
         The penalty of the squares of the items' vectors.
-    learning_rate : float, default=0.002
-        Of Adam, in the first epoch; it falls in proportion to the epochs left.
+    learning_rate : float, default=0.003
+        Of Adam, in the first epoch; it falls in proportion to the epochs left. This,
+        `n_negatives` and `batch_size` were best of five settings on a validation part
+        of Amazon Beauty, and of three on one of MovieLens-100k.
     batch_size : int, default=128
-        Users a step.
+        Users a step, or pieces of their items.
     epochs : int, default=30
-        How often all users are visited.
+        How often all users are visited. What is learned comes late: few users make few
+        steps an epoch, and twice as many epochs pay.
     early_stopping : bool, default=False
         Whether to hold out a fifth of the pairs of some users, and to keep the weights
         of the epoch that ranks them best (nDCG@10).
@@ -133,7 +138,7 @@ class SASRec(NeuralMixin, BaseRecommender):
 
     def __init__(
         self, embedding_dim=64, *, n_blocks=2, n_heads=1, max_length=50,
-        n_negatives=512, dropout=0.5, regularization=0.0, learning_rate=0.002,
+        n_negatives=1024, dropout=0.5, regularization=0.0, learning_rate=0.003,
         batch_size=128, epochs=30, early_stopping=False, validation_fraction=0.1,
         n_iter_no_change=5, random_state=None, n_jobs=None,
     ):  # fmt: skip
@@ -173,7 +178,7 @@ class SASRec(NeuralMixin, BaseRecommender):
 
     def _problem(self, history):
         # The last item is no place to predict from, so one more of them is read.
-        sequences = history.sequences(self.max_length + 1)
+        sequences = history.windows(self.max_length + 1)
         self._lengths = (sequences >= 0).sum(axis=1)
         loss = "full_loss" if self.n_negatives is None else "loss"
         return f"sasrec.{loss}", (sequences,), len(sequences)

@@ -96,17 +96,50 @@ class OrderedHistory(History):
         sequences : ndarray of shape (n_users, length), dtype=int32
             Item codes.
         """
-        indptr, indices, data = compressed_parts(self.matrix)
+        rows, cols, from_end = self._ordered()
+        kept = from_end < length
+        sequences = np.full((self.matrix.shape[0], length), -1, dtype=np.int32)
+        sequences[rows[kept], length - 1 - from_end[kept]] = cols[kept]
+        return sequences
+
+    def windows(self, length):
+        """Return all items with a positive strength, in order, in pieces.
+
+        A piece begins with the last item of the piece before it, so that every item of
+        a row but the first has its predecessor beside it, once.
+
+        Parameters
+        ----------
+        length : int
+            Of a piece, at least 2; shorter ones are filled up in front with -1.
+
+        Returns
+        -------
+        windows : ndarray of shape (n_windows, length), dtype=int32
+            Item codes; of each row at least one window, the last ones first.
+        """
+        rows, cols, from_end = self._ordered()
+        step = length - 1
+        counts = np.bincount(rows, minlength=self.matrix.shape[0])
+        n_windows = np.maximum(-(-(counts - 1) // step), 1)
+        first = np.cumsum(n_windows) - n_windows
+        windows = np.full((n_windows.sum(), length), -1, dtype=np.int32)
+        number, place = from_end // step, from_end % step
+        kept = number < n_windows[rows]
+        windows[(first[rows] + number)[kept], step - place[kept]] = cols[kept]
+        shared = (place == 0) & (number > 0)
+        windows[(first[rows] + number)[shared] - 1, 0] = cols[shared]
+        return windows
+
+    def _ordered(self):
+        """Return the rows and items of what is liked, in order, and how many follow."""
+        _, indices, data = compressed_parts(self.matrix)
         liked = data > 0
         rows, cols, when = _rows(self.matrix)[liked], indices[liked], self.when[liked]
         order = np.lexsort((when, rows))
         rows, cols = rows[order], cols[order]
-        ends = np.cumsum(np.bincount(rows, minlength=len(indptr) - 1))
-        from_end = ends[rows] - np.arange(len(rows))
-        kept = from_end <= length
-        sequences = np.full((len(indptr) - 1, length), -1, dtype=np.int32)
-        sequences[rows[kept], length - from_end[kept]] = cols[kept]
-        return sequences
+        ends = np.cumsum(np.bincount(rows, minlength=self.matrix.shape[0]))
+        return rows, cols, ends[rows] - 1 - np.arange(len(rows))
 
     def _with(self, pairs, when):
         return OrderedHistory(

@@ -104,8 +104,10 @@ def test_a_history_has_times_too(model):
     expected, _ = model.recommend(["new"], k=3, history=in_order)
     found, _ = model.recommend(["new"], k=3, history=frame)
     assert_array_equal(found, expected)
-    backward, _ = model.recommend(["new"], k=3, history=in_order[::-1])
     assert found[0, 0] == 5
+    backward, _ = model.recommend(
+        ["new"], k=3, history=in_order[::-1], exclude_seen=False
+    )
     assert backward[0, 0] != 5
 
 
@@ -124,6 +126,30 @@ def test_the_sequences_of_a_history():
     found = model._history().sequences(4)
     expected = [[-1, 2, 1, 3], [-1, 2, 3, 0]]
     assert_array_equal(np.where(found < 0, -1, model.items_[found]), expected)
+
+
+@pytest.mark.parametrize("length", [2, 3, 4, 7, 20])
+def test_windows_have_each_pair_of_neighbours_once(rows, length):
+    model = SASRec(epochs=1, **SMALL).fit(rows)
+    history = model._history()
+    windows, whole = history.windows(length), history.sequences(20)
+    assert windows.shape[1] == length
+
+    def neighbours(table):
+        there = (table[:, :-1] >= 0) & (table[:, 1:] >= 0)
+        pairs = np.column_stack([table[:, :-1][there], table[:, 1:][there]])
+        return sorted(pairs.tolist())
+
+    assert neighbours(windows) == neighbours(whole)
+    filled = (windows >= 0).astype(int)
+    assert (np.diff(filled, axis=1) >= 0).all()  # filled up in front alone
+
+
+def test_windows_of_rows_of_any_length():
+    X = [["a", item] for item in range(7)] + [["b", 3]]
+    model = SASRec(epochs=1, max_length=3, random_state=0).fit(X)
+    expected = [[3, 4, 5, 6], [0, 1, 2, 3], [-1, -1, -1, 3]]
+    assert_array_equal(model._history().windows(4), expected)
 
 
 def test_heads_divide_the_width(rows):
