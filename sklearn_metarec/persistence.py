@@ -57,6 +57,11 @@ def save(model, path):
     path : pathlib.Path
         The file.
 
+    Raises
+    ------
+    TypeError
+        If the model holds a function that cannot be imported, such as a lambda.
+
     See Also
     --------
     load : The way back.
@@ -89,6 +94,7 @@ def save(model, path):
     partial = path.with_name(f"{path.name}.{uuid4().hex[:8]}.part")
     try:
         skops.io.dump(model, partial)
+        _check_functions(partial)
         with zipfile.ZipFile(partial, "a") as archive:
             archive.writestr(_HEADER, json.dumps(header, indent=2))
         partial.replace(path)
@@ -158,6 +164,20 @@ def load(path, *, trusted=()):
         except Exception as error:
             raise InvalidModelFileError(_damaged(path, error)) from error
     return model
+
+
+def _check_functions(path):
+    """Raise a TypeError if a file names a function that no import would find."""
+    with zipfile.ZipFile(path) as archive:
+        loaders = _loaders(json.loads(archive.read("schema.json")))
+    for name, kinds in loaders.items():
+        module, _, attribute = name.rpartition(".")
+        if "FunctionNode" in kinds and not hasattr(import_module(module), attribute):
+            raise TypeError(
+                f"The model holds the function {name}, of which a file can hold only "
+                "the name, and which cannot be imported by it. Define it at the top "
+                "level of a module."
+            )
 
 
 def _damaged(path, error):

@@ -89,6 +89,7 @@ SETTINGS = {
         {"n_neighbors": 3, "similarity": "jaccard", "weighting": None},
         {"n_neighbors": 3, "weighting": "bm25", "shrinkage": 0},
     ],
+    "KerasBuilderRegressor": [{"builder_params": {"units": 4}, "epochs": 2}],
     "MFRegressor": [{"n_factors": 4}, {"n_factors": 2, "scale_regularization": 0.0}],
     "MetaRegressor": [
         {"embedding_dim": 3, "epochs": 4},
@@ -120,6 +121,7 @@ SETTINGS = {
             "validation_fraction": 0.3,
         },
     ],
+    "NeuMF": [{"embedding_dim": 3, "hidden_dim": 4, "epochs": 20, "batch_size": 8}],
     "NeuralRegressor": [
         {"embedding_dim": 4, "hidden_dim": 4, "epochs": 5, "batch_size": 64},
         {
