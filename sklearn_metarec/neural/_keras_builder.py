@@ -28,8 +28,7 @@ class KerasBuilderRegressor(FeatureMixin, BaseRatingRecommender):
     whose inputs are named `user` and `item`, integer codes below `n_users` and
     `n_items`, and, where it wants them, `features`, `n_features` numbers: those of the
     user, then those of the item. The output is one number a pair. A model that is not
-    compiled yet minimizes the squared error by Adam. Ratings are passed as they are:
-    `TransformedTargetRegressor` is there to scale them.
+    compiled yet minimizes the squared error by Adam.
 
     Code 0 is whoever is unknown, as are users and items of a side table that have no
     rating. For the model to have an answer for these, a tenth of the ratings, drawn, is
@@ -49,9 +48,9 @@ class KerasBuilderRegressor(FeatureMixin, BaseRatingRecommender):
     ----------
     builder : callable, default=None
         Makes the model. By default one with an embedding of either side
-        (`embedding_dim=16`, penalized by `regularization=1e-6`), both and the features
+        (`embedding_dim=16`, penalized by `regularization=5e-5`), both and the features
         into a hidden layer (`units=32`), biases of both beside it, and Adam at
-        `learning_rate=0.003`.
+        `learning_rate=0.002`.
     builder_params : dict, default=None
         What else it is called with. Each of its arguments is a parameter of the
         estimator too: `builder__units` is to be set and searched like any other.
@@ -62,6 +61,9 @@ class KerasBuilderRegressor(FeatureMixin, BaseRatingRecommender):
         The same for users.
     feature_encoder : transformer, default=None
         Makes numbers of the features; by default `FeatureEncoder(normalize=True)`.
+    standardize : bool, default=True
+        Whether the model learns ratings in standard deviations from their mean. False
+        passes them as they are, as a model wants that keeps to their range itself.
     batch_size : int, default=256
         Ratings a step.
     epochs : int, default=10
@@ -75,6 +77,8 @@ class KerasBuilderRegressor(FeatureMixin, BaseRatingRecommender):
     ----------
     weights_ : list of ndarray
         The weights of the model, as Keras lists them.
+    mean_, scale_ : float
+        What the ratings were standardized by; 0 and 1 without.
     losses_ : ndarray of shape (epochs,)
         The mean loss of each epoch.
     users_ : ndarray of shape (n_users,)
@@ -113,6 +117,7 @@ class KerasBuilderRegressor(FeatureMixin, BaseRatingRecommender):
         "item_features": ["array-like", dict, None],
         "user_features": ["array-like", dict, None],
         "feature_encoder": [HasMethods(["fit_transform", "transform"]), None],
+        "standardize": ["boolean"],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "epochs": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
@@ -121,14 +126,15 @@ class KerasBuilderRegressor(FeatureMixin, BaseRatingRecommender):
 
     def __init__(
         self, builder=None, *, builder_params=None, item_features=None,
-        user_features=None, feature_encoder=None, batch_size=256, epochs=10,
-        random_state=None, n_jobs=None,
+        user_features=None, feature_encoder=None, standardize=True,
+        batch_size=256, epochs=10, random_state=None, n_jobs=None,
     ):  # fmt: skip
         self.builder = builder
         self.builder_params = builder_params
         self.item_features = item_features
         self.user_features = user_features
         self.feature_encoder = feature_encoder
+        self.standardize = standardize
         self.batch_size = batch_size
         self.epochs = epochs
         self.random_state = random_state
@@ -190,7 +196,10 @@ class KerasBuilderRegressor(FeatureMixin, BaseRatingRecommender):
             arguments = list(inspect.signature(builder).parameters.values())[3:]
         except (TypeError, ValueError):  # no function at all, or one of C
             return dict(given), True
-        kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+        kinds = (
+            inspect.Parameter.POSITIONAL_OR_KEYWORD,
+            inspect.Parameter.KEYWORD_ONLY,
+        )
         defaults = {
             argument.name: None if argument.default is argument.empty
             else argument.default
@@ -212,6 +221,12 @@ class KerasBuilderRegressor(FeatureMixin, BaseRatingRecommender):
             np.diff(indptr) > 0,
             np.bincount(cols, minlength=len(history.items)) > 0,
         )
+        self.mean_, self.scale_ = 0.0, 1.0
+        if self.standardize:
+            self.mean_ = float(np.average(ratings, weights=history.weights))
+            above = np.average((ratings - self.mean_) ** 2, weights=history.weights)
+            self.scale_ = float(np.sqrt(above)) or 1.0  # where all are the same
+        targets = (ratings - self.mean_) / self.scale_
         features = self._features()
         self._n_features = sum(part.shape[1] for part in features)
         # A code and its place among the features are apart: the former may be hidden.
@@ -229,7 +244,7 @@ class KerasBuilderRegressor(FeatureMixin, BaseRatingRecommender):
             return named(*pairs.astype(np.int64).T, features)
 
         self.weights_, losses = load("keras_builder", self.n_jobs).fit(
-            self._build(), inputs, pairs, ratings[index], weights, self.batch_size,
+            self._build(), inputs, pairs, targets[index], weights, self.batch_size,
             self.epochs, int(rng.integers(2**31)),
         )  # fmt: skip
         self.losses_ = np.array(losses)
@@ -271,7 +286,8 @@ class KerasBuilderRegressor(FeatureMixin, BaseRatingRecommender):
 
         def predict(rows, cols):
             inputs = named(codes[0][rows], codes[1][cols], rows, cols, features)
-            return keras_builder.predict(self, build, inputs)
+            found = keras_builder.predict(self, build, inputs)
+            return self.mean_ + self.scale_ * found
 
         scorer = _Scorer(profiles.codes, len(self._items), predict)
         if profiles.added is not None:
@@ -304,13 +320,16 @@ class _Scorer:
         rows = np.repeat(np.arange(len(self._codes)), np.diff(indptr))
         above = history.weights * (ratings - self.pairs(rows, cols))
         weights = np.bincount(rows, history.weights, len(self._codes))
-        self._above = np.bincount(rows, above, len(self._codes)) / (weights + _SHRINKAGE)
+        self._above = np.bincount(rows, above, len(self._codes)) / (
+            weights + _SHRINKAGE
+        )
         self._above = self._above.astype(np.float32)
 
     def block(self, lo, hi, out):
         """Write all items' scores of users lo to hi into `out`."""
-        for user in range(lo, hi):
-            out[user - lo] = self.pairs(np.full(len(self._cols), user), self._cols)
+        users = np.repeat(np.arange(lo, hi), len(self._cols))
+        cols = np.tile(self._cols, hi - lo)
+        out[: hi - lo] = self.pairs(users, cols).reshape(hi - lo, -1)
 
     def pairs(self, users, cols):
         """Return the scores of single pairs."""
@@ -322,7 +341,7 @@ class _Scorer:
 
 
 def named(user, item, row, col, features):
-    """Return the inputs of a model by name: codes, and what is known of who they are."""
+    """Return the inputs of a model by name: codes, and the features of who they are."""
     of_users, of_items = features
     return {
         "user": user.astype(np.int32),
@@ -332,8 +351,8 @@ def named(user, item, row, col, features):
 
 
 def default_builder(
-    n_users, n_items, n_features, *, units=32, embedding_dim=16, regularization=1e-6,
-    learning_rate=0.003,
+    n_users, n_items, n_features, *, units=32, embedding_dim=16, regularization=5e-5,
+    learning_rate=0.002,
 ):  # fmt: skip
     """Return the model that is built where no builder is given.
 
@@ -345,9 +364,9 @@ def default_builder(
         The width of the hidden layer.
     embedding_dim : int, default=16
         The length of the embeddings.
-    regularization : float, default=1e-6
+    regularization : float, default=5e-5
         The penalty of their squares.
-    learning_rate : float, default=0.003
+    learning_rate : float, default=0.002
         Of Adam.
 
     Returns

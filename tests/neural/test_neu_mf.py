@@ -7,6 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn_metarec import EASE, NeuMF
 from sklearn_metarec.model_selection import PerUserShuffleSplit
 from sklearn_metarec.neural._tensorflow import load
+from sklearn_metarec.neural._training import csr_arrays
 
 SMALL = {"embedding_dim": 4, "hidden_dim": 8, "random_state": 0}
 
@@ -34,22 +35,24 @@ def test_the_loss_is_the_cross_entropy_of_pairs_and_of_drawn_items(table):
     x = model.history_.toarray()
     counts = x.sum(axis=1)
     users = w["users"] + (x @ w["bag"]) / np.sqrt(counts)[:, None]
-    logits = np.array([[network(w, user, item) for item in w["items"]] for user in users])
+    logits = np.array(
+        [[network(w, user, item) for item in w["items"]] for user in users]
+    )
     rows, cols = np.nonzero(x)
     # A pair's own item is no part of the user.
     own = w["bag"][cols] / np.sqrt(counts[rows])[:, None]
     others = users[rows] - own
     positive = [
-        network(w, user, item) for user, item in zip(others, w["items"][cols], strict=True)
+        network(w, user, item)
+        for user, item in zip(others, w["items"][cols], strict=True)
     ]
     # Drawn are all items alike; those that the user has are left out.
     negative = (np.log1p(np.exp(logits)) * (x == 0)).mean(axis=1)[rows]
     n_negatives = 400
     expected = (np.log1p(np.exp(-np.array(positive))) + n_negatives * negative).mean()
     squares = sum((w[name] ** 2).sum() for name in ("users", "bag", "items"))
-    indptr = model.history_.indptr.astype(np.int64)
     found = load("neu_mf").loss(
-        tuple(model.weights_.values()), (indptr, model.history_.indices),
+        tuple(model.weights_.values()), csr_arrays(model.history_)[:2],
         np.arange(40, dtype=np.int32), np.float32([0, 0, n_negatives, 0.1]),
         np.int32([1, 2]),
     )  # fmt: skip

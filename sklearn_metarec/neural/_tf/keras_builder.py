@@ -2,17 +2,20 @@
 
 import random
 from functools import partial
+from threading import Lock
 from weakref import WeakKeyDictionary
 
 import keras
 import numpy as np
 from scikeras.wrappers import KerasRegressor
+from sklearn import config_context
 from sklearn.preprocessing import FunctionTransformer
 
 # To trace a graph takes half a second: so few steps are faster without one.
 _FEW_STEPS = 40
 # The models of fitted estimators, which themselves keep NumPy arrays alone; each beside
 # the weights that it has.
+_lock = Lock()
 _models: WeakKeyDictionary = WeakKeyDictionary()
 
 
@@ -55,31 +58,39 @@ def fit(build, inputs, pairs, y, weights, batch_size, epochs, seed):
         As in Keras.
     """
     wrapper = _Wrapper(
-        partial(_checked, build), loss="mse", optimizer="adam", batch_size=batch_size,
-        epochs=epochs, random_state=seed, verbose=0,
+        partial(_first, build, inputs(pairs[:2])), loss="mse", optimizer="adam",
+        batch_size=batch_size, epochs=epochs, random_state=seed, verbose=0,
     )  # fmt: skip
     wrapper.inputs = inputs
-    wrapper.fit(pairs, y, sample_weight=weights)
-    few = inputs(pairs[:2])
-    shape = tuple(wrapper.model_(_wanted(wrapper.model_, few)).shape)
-    if shape not in ((len(pairs[:2]),), (len(pairs[:2]), 1)):
-        raise ValueError(
-            "The builder's model has to give one number a pair, but its output for two "
-            f"pairs has shape {shape}."
-        )
+    # Keras draws from the generators of the process, which scikeras seeds for the while.
+    with _lock, config_context(transform_output="default"):
+        wrapper.fit(pairs, y, sample_weight=weights)
     return wrapper.model_.get_weights(), wrapper.history_["loss"]
+
+
+def _first(build, inputs):
+    """Return a new model that has been asked for two pairs."""
+    model = _checked(build)
+    shape, n = tuple(model(_wanted(model, inputs)).shape), len(inputs["user"])
+    if shape not in ((n,), (n, 1)):
+        raise ValueError(
+            "The builder's model has to give one number a pair, but its output for "
+            f"{n} has shape {shape}."
+        )
+    return model
 
 
 def predict(estimator, build, inputs):
     """Return what the model of a fitted estimator says of some inputs."""
     weights, model = _models.get(estimator, (None, None))
     if weights is not estimator.weights_:
-        state = random.getstate()  # Keras draws initial weights with it
-        try:
-            model = _checked(build)
-        finally:
-            random.setstate(state)
-        _set_weights(model, estimator.weights_, inputs)
+        with _lock:
+            state = random.getstate()  # Keras draws initial weights with it
+            try:
+                model = _checked(build)
+                _set_weights(model, estimator.weights_, inputs)
+            finally:
+                random.setstate(state)
         _models[estimator] = estimator.weights_, model
     # Not `model.predict`: it would trace a graph for each model.
     return np.asarray(model(_wanted(model, inputs), training=False)).reshape(-1)
