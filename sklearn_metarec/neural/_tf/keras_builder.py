@@ -62,7 +62,7 @@ def fit(build, inputs, pairs, y, weights, batch_size, epochs, seed):
         batch_size=batch_size, epochs=epochs, random_state=seed, verbose=0,
     )  # fmt: skip
     wrapper.inputs = inputs
-    # Keras draws from the generators of the process, which scikeras seeds for the while.
+    # Keras draws from the generators of the process; scikeras seeds them meanwhile.
     with _lock, config_context(transform_output="default"):
         wrapper.fit(pairs, y, sample_weight=weights)
     return wrapper.model_.get_weights(), wrapper.history_["loss"]
