@@ -3,9 +3,13 @@
 MovieLens-100k of $SKLEARN_METAREC_DATA: PerUserShuffleSplit(test_size=0.2), every row
 positive, pairs of the fit excluded, all items ranked, as in reference_split.py.
 TwoTower reads genres, year, age group, gender and occupation. Amazon Beauty:
-each user's last item, all items ranked.
+each user's last item, all items ranked. Its `--choose` compares settings of SASRec on a
+validation part, each user's last item but one; the test part is left out of it.
+`--search` compares a grid search with its fits, on a tenth of MovieLens-100k's users.
 
     python benchmarks/neural.py --seeds 5
+    python benchmarks/neural.py --search
+    python benchmarks/neural.py --choose
     python benchmarks/neural.py --beauty
 """
 
@@ -17,20 +21,31 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from _machine import describe, print_header, print_row, seconds
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
 
 from sklearn_metarec import (
     EASE,
     IALS,
+    SLIM,
     ItemKNN,
+    KerasBuilderRegressor,
     MultVAE,
+    NeuMF,
+    NeuralRegressor,
     PopularityRecommender,
     RP3beta,
     SASRec,
     TwoTower,
 )
-from sklearn_metarec.model_selection import LeaveLastOut, PerUserShuffleSplit
+from sklearn_metarec.model_selection import (
+    LeaveLastOut,
+    PerUserShuffleSplit,
+    make_ranking_scorer,
+)
 
 IDS = ["user_id", "item_id"]
+SETTINGS = [{"epochs": 15}, {}, {"dropout": 0.3}, {"learning_rate": 0.001}]
 
 
 def read(name, columns):
@@ -66,6 +81,7 @@ def reference_split(n_seeds):
         "EASE(500)": EASE(500.0),
         "MultVAE": MultVAE(random_state=0),
         "MultVAE(variational=False)": MultVAE(variational=False, random_state=0),
+        "NeuMF": NeuMF(random_state=0),
         "TwoTower with features": TwoTower(
             item_features=items, user_features=users, random_state=0
         ),
@@ -87,18 +103,67 @@ def reference_split(n_seeds):
         )  # fmt: skip
 
 
-def beauty():
-    """Print the quality of what comes next."""
+def search():
+    """Print what a grid search costs, and what its fits do."""
+    frame = read("movielens_100k", [*IDS, "rating"])
+    frame = frame[frame["user_id"] % 10 == 0]
+    X, y = frame[IDS], frame["rating"]
+    models = [
+        MultVAE(), NeuMF(), TwoTower(), SASRec(), NeuralRegressor(),
+        KerasBuilderRegressor(),
+    ]  # fmt: skip
+    MultVAE(epochs=1).fit(X[:100])
+    print_header("model", "search s", "its fits s", "ratio")
+    splits = list(PerUserShuffleSplit(random_state=0).split(X))
+    scoring = make_ranking_scorer("ndcg@10")
+    for model in models:
+        model.set_params(random_state=0)
+        grid = {"batch_size": [model.batch_size, 2 * model.batch_size]}
+        # Fits first: what is traced once a process is on their side of the ratio.
+        began = time.perf_counter()
+        parts = [splits[0][0], splits[0][0], np.arange(len(X))]
+        sizes = [*grid["batch_size"], model.batch_size]
+        for part, size in zip(parts, sizes, strict=True):
+            clone(model).set_params(batch_size=size).fit(X.iloc[part], y.iloc[part])
+        alone = time.perf_counter() - began
+        began = time.perf_counter()
+        GridSearchCV(model, grid, cv=splits, scoring=scoring).fit(X, y)
+        took = time.perf_counter() - began
+        ratio = f"{took / alone:.2f}"
+        print_row(type(model).__name__, seconds(took), seconds(alone), ratio)
+
+
+def sequences():
+    """Return the rows of Beauty in order, and the last item of each user apart."""
     frame = read("amazon_beauty_5core", [*IDS, "position"])
     X = frame.sort_values(["user_id", "position"], kind="stable")[IDS]
     train, test = next(LeaveLastOut().split(X))
+    return X.iloc[train], X.iloc[test]
+
+
+def choose():
+    """Print the quality of settings of SASRec on a validation part."""
+    X, _ = sequences()
+    train, validation = next(LeaveLastOut().split(X))
+    print_header("SASRec", "nDCG@10", "fit s")
+    for settings in SETTINGS:
+        model = SASRec(random_state=0, **settings)
+        score, took = measure(model, X.iloc[train], X.iloc[validation])
+        label = ", ".join(f"{key}={value}" for key, value in settings.items())
+        print_row(label or "defaults", f"{score:.4f}", seconds(took))
+
+
+def beauty():
+    """Print the quality of what comes next."""
+    train, test = sequences()
     models = [
-        SASRec(random_state=0), ItemKNN(), RP3beta(), IALS(random_state=0),
+        SASRec(random_state=0), ItemKNN(), RP3beta(), EASE(n_neighbors=100),
+        SLIM(), MultVAE(random_state=0), IALS(random_state=0),
         PopularityRecommender(),
     ]  # fmt: skip
     print_header("model", "nDCG@10", "fit s")
     for model in models:
-        score, took = measure(model, X.iloc[train], X.iloc[test])
+        score, took = measure(model, train, test)
         print_row(type(model).__name__, f"{score:.4f}", seconds(took))
 
 
@@ -106,10 +171,12 @@ def main():
     """Print one of the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--beauty", action="store_true")
+    others = {"search": search, "choose": choose, "beauty": beauty}
+    for name, part in others.items():
+        parser.add_argument(f"--{name}", action="store_const", dest="part", const=part)
     options = parser.parse_args()
-    if options.beauty:
-        beauty()
+    if options.part:
+        options.part()
     else:
         reference_split(options.seeds)
     print(f"\n{describe('scikit-learn', 'tensorflow')}")
