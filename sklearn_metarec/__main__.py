@@ -13,6 +13,7 @@ from sklearn_metarec._unwrap import recommend as recommend_with
 from sklearn_metarec._unwrap import unwrap
 from sklearn_metarec.datasets import load_movietweetings
 from sklearn_metarec.dummy import PopularityRecommender
+from sklearn_metarec.inspection import report
 from sklearn_metarec.linear_model import BiasRegressor
 from sklearn_metarec.meta import MetaSelector
 from sklearn_metarec.metrics import mean_interval, paired_test
@@ -60,6 +61,7 @@ def _parser():
     _add_select(commands)
     _add_recommend(commands)
     _add_evaluate(commands)
+    _add_report(commands)
     return parser
 
 
@@ -116,6 +118,23 @@ def _add_evaluate(commands):
         "--min-rating", type=float, metavar="R", help="what counts as liked (ranking)"
     )
     parser.set_defaults(run=_evaluate)
+
+
+def _add_report(commands):
+    parser = commands.add_parser("report", help="a page of HTML about a saved model")
+    parser.add_argument("model", help="a file of `select --model`")
+    parser.add_argument("file", help="test rows")
+    _add_columns(parser)
+    parser.add_argument(
+        "--min-rating", type=float, metavar="R", help="what counts as liked (ranking)"
+    )
+    parser.add_argument("--users", nargs="+", metavar="ID", help="whose lists to show")
+    parser.add_argument(
+        "--titles", metavar="FILE", help="a table of items with a title or name"
+    )
+    parser.add_argument("-k", type=int, default=10, help="items a user, default: 10")
+    parser.add_argument("-o", "--output", metavar="PAGE", required=True)
+    parser.set_defaults(run=_report)
 
 
 # ------------------------------------------------------------------ the commands
@@ -188,6 +207,25 @@ def _evaluate(options):
         _show_rating_errors(model, X, rating)
         return
     _show_ranking(model, None, X, _strengths(rating, options.min_rating))
+
+
+def _report(options):
+    model = load(options.model)
+    X, rating = _files.columns(_files.read(options.file), options)
+    X = _files.like_model(X, model)
+    if not _is_rating(model):
+        rating = _strengths(rating, options.min_rating)
+    users = 3 if options.users is None else _files.as_known(options.users, model.users_)
+    names = None
+    if options.titles is not None:
+        table = _files.read(options.titles)
+        named = argparse.Namespace(user=None, item=options.item, rating=None, time=None)
+        names = _files.titles(table, named, model)
+    path = report(
+        model, X, options.output, y_test=rating, k=options.k, users=users,
+        item_names=names,
+    )  # fmt: skip
+    say(f"report: {path}")
 
 
 # ---------------------------------------------------------------------- the steps

@@ -207,9 +207,7 @@ def _facts_of_fit(estimator, table, metrics):
     if wanted & _NEED_N_ITEMS:
         facts |= _n_items(estimator)
     if wanted & _NEED_PAIRS:
-        facts["X_train"] = _fit_pairs(
-            estimator, ", ".join(sorted(wanted & _NEED_PAIRS))
-        )
+        facts["X_train"] = fit_pairs(estimator, ", ".join(sorted(wanted & _NEED_PAIRS)))
     yield others, facts
 
 
@@ -225,7 +223,7 @@ def _n_items(estimator, table=None):
     return {"n_items": n_items}
 
 
-def _fit_pairs(estimator, purpose):
+def fit_pairs(estimator, purpose):
     """Return the pairs of a fit as a table with the caller's ids."""
     transformers, final = unwrap(estimator)
     if not hasattr(final, "history_"):
@@ -250,7 +248,7 @@ def _candidates(relevant, users, items):
 
 def _negatives(estimator, table, users, n, rng):
     """Return users and items of n sampled pairs a user, new to fit and test table."""
-    fit = _fit_pairs(estimator, "n_negatives")
+    fit = fit_pairs(estimator, "n_negatives")
     asked = encode_ids(users)[0]
     parts = [_known_pairs(part, asked, fit.items) for part in (fit, table)]
     rows, cols = (np.concatenate(codes) for codes in zip(*parts, strict=True))

@@ -21,38 +21,56 @@ class FeatureMixin(BaseRecommender):
     `feature_encoder`; `None` of the latter is :meth:`_default_encoder`. The ids of a
     side table belong to the catalogue: they get codes, also without a single row.
     `_feature_rows` returns the encoded features, one row an id, zeros where an id has
-    none.
+    none. An update reads a side table again if it is another object, or has another
+    shape, than the one that was read last.
     """
 
     _encoded: dict
+    # The side tables that were read, with their shapes.
+    _read_tables: dict = {}
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        state.pop("_read_tables", None)
+        return state
 
     def _default_encoder(self):
         return FeatureEncoder()
 
     def _make_history(self, rows, *, reset):
         history = super()._make_history(rows, reset=reset)
-        known = {} if reset else self._encoded
-        self._encoded = known | {
-            side: self._encode(known.get(side), table)
-            for side, table in self._side_tables(rows.table).items()
+        if reset:
+            self._encoded, self._read_tables = {}, {}
+        tables = self._unread_tables(rows.table)
+        self._encoded = self._encoded | {
+            side: self._encode(self._encoded.get(side), table)
+            for side, table in tables.items()
         }
         users, items = (
-            _extended(vocabulary, self._encoded.get(side))
+            vocabulary.union(tables[side].vocabulary) if side in tables else vocabulary
             for side, vocabulary in (("user", history.users), ("item", history.items))
         )
         if users is history.users and items is history.items:
             return history
         return history.recode(users, items)
 
-    def _side_tables(self, interactions):
-        """Return the side tables that were given, by side."""
+    def _unread_tables(self, interactions):
+        """Return the side tables that were given and not read yet, by side."""
         tables = {}
         for side in ("item", "user"):
             given = getattr(self, f"{side}_features", None)
+            if given is None:
+                continue
             if are_columns(given):
                 tables[side] = SideTable.from_columns(given, interactions, side)
-            elif given is not None:
-                tables[side] = SideTable.from_table(given, side)
+                continue
+            known, shape = self._read_tables.get(side, (None, None))
+            if given is known and shape == getattr(given, "shape", ()):
+                continue
+            tables[side] = SideTable.from_table(given, side)
+            self._read_tables = self._read_tables | {
+                side: (given, getattr(given, "shape", None))
+            }
         return tables
 
     def _encode(self, known, table):
@@ -135,10 +153,3 @@ def encoded_rows(transform, features):
     rows = sparse.csr_array(encoded, dtype=np.float32)
     rows.sum_duplicates()
     return make_csr(rows.indptr, rows.indices, rows.data, rows.shape)
-
-
-def _extended(vocabulary, encoded):
-    """Return a vocabulary with the ids that only a side table has."""
-    if encoded is None or (vocabulary.lookup(encoded.vocabulary.ids) >= 0).all():
-        return vocabulary
-    return encode_ids(np.concatenate([vocabulary.ids, encoded.vocabulary.ids]))[0]

@@ -86,6 +86,39 @@ def columns(table, options):
     return X, None if rating is None else _numbers(table[rating], errors="coerce")
 
 
+def titles(table, options, model):
+    """Return what items are called, by the ids that a model knows.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As of :func:`read`: an item column, and one named title or name.
+    options : Namespace
+        As of :func:`columns`.
+    model : estimator
+        Fitted.
+
+    Returns
+    -------
+    names : dict
+        From item id to title.
+
+    Raises
+    ------
+    ValueError
+        If one of the two is missing.
+    """
+    item = _find(table, options)["item"]
+    title = next((c for c in table.columns if c.lower() in ("title", "name")), None)
+    if item is None or title is None:
+        raise ValueError(
+            "titles need an item column and one named title or name. The columns are "
+            f"{list(table.columns)}."
+        )
+    ids = as_known(_plain_ids(table[item]), model.items_)
+    return dict(zip(ids, table[title], strict=True))
+
+
 def _find(table, options):
     names = [str(name) for name in table.columns]
     found = dict.fromkeys(_ROLES) | find_roles(names)

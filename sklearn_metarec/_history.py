@@ -1,20 +1,24 @@
 """The pairs a model was fitted on, and the profiles of the users of one call."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-from sklearn_metarec._vocabulary import Vocabulary, encode_ids
+from sklearn_metarec._kernels import csr
+from sklearn_metarec._vocabulary import Vocabulary
 from sklearn_metarec.interactions import (
     Interactions,
     compressed_parts,
     make_csr,
     pair_matrix,
-    take_csr,
 )
+
+# Once the rows that updates changed hold such a share of the pairs, all are copied
+# into one matrix: so seldom that it costs next to nothing an update.
+_MOST_CHANGED = 1 / 16
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ class History:
         whose weights are multiplied into them.
     """
 
-    users: Vocabulary | None
+    users: Any  # a Vocabulary, or None
     items: Vocabulary
     matrix: sparse.csr_array
     weights: np.ndarray | None = None
@@ -100,14 +104,19 @@ class History:
         ones = np.ones(len(indices), dtype=np.float32)
         return make_csr(indptr, indices, ones, self.matrix.shape)
 
+    def pair_keys(self):
+        """Return one number for each pair, ascending: row * n_items + column."""
+        n_users, n_items = self.matrix.shape
+        rows = np.arange(n_users, dtype=np.int64)
+        rows = np.repeat(rows, np.diff(self.matrix.indptr))
+        return rows * n_items + self.matrix.indices
+
     def take(self, codes):
         """Return the rows of the given user codes; -1 gives an empty row."""
         n_users = self.matrix.shape[0]
         if len(codes) == n_users and np.array_equal(codes, np.arange(n_users)):
             return self
-        matrix, source = take_csr(self.matrix, codes)
-        weights = None if self.weights is None else self.weights[source]
-        return History(None, self.items, matrix, weights)
+        return _gather([(self, codes)])
 
     def subset(self, keep):
         """Return the pairs of a mask, in the same codes."""
@@ -134,24 +143,78 @@ class History:
         return History(self.users, self.items, _means(totals, weights), weights)
 
     def merge(self, other):
-        """Return the union of two histories with vocabularies of their own."""
-        users = union(self.users, other.users)
-        items = union(self.items, other.items)
-        return self.recode(users, items).add(other.recode(users, items))
+        """Return the union of two histories with vocabularies of their own.
+
+        Where the other one has no new items, no more is read of this one than the
+        rows of the other's users: see :class:`GrownHistory`.
+        """
+        users = self.users.union(other.users)
+        items = self.items.union(other.items)
+        with_pairs = np.flatnonzero(np.diff(other.matrix.indptr))
+        ids = other.users.ids[with_pairs]
+        changed = users.lookup(ids)
+        new = other.recode(None, items).take(with_pairs)
+        known = self if items is self.items else self.recode(None, items)
+        own = known.take(self.users.lookup(ids)).add(new)
+        place = None
+        if users is not self.users:
+            place = users.lookup(self.users.ids)
+        stored, earlier = (_moved(part, place, len(users)) for part in known.parts())
+        fresh = np.union1d(changed, np.flatnonzero(earlier[1] >= 0))
+        row_of = np.full(len(users), -1)
+        row_of[changed] = np.arange(len(changed))
+        stored[1][changed] = earlier[1][changed] = -1
+        both = _gather([(earlier[0], earlier[1][fresh]), (own, row_of[fresh])])
+        row_of[fresh] = np.arange(len(fresh))
+        return GrownHistory(users, items, stored, (both, row_of)).settled()
+
+    def parts(self):
+        """Return two pairs of (history, the row of it that a user has, or -1)."""
+        n_users, n_items = self.matrix.shape
+        no_pairs = make_csr(
+            np.zeros(1, dtype=np.int32), self.matrix.indices[:0], self.matrix.data[:0],
+            (0, n_items),
+        )  # fmt: skip
+        weights = None if self.weights is None else self.weights[:0]
+        nothing = History(None, self.items, no_pairs, weights)
+        return (self, np.arange(n_users)), (nothing, np.full(n_users, -1))
+
+    def stored(self):
+        """Return what a model keeps of it."""
+        return self
+
+    def settled(self):
+        """Return the history in one matrix, if it is so already or worth while."""
+        return self
+
+    def state(self):
+        """Return what a model's file holds of it, beside the vocabularies."""
+        return {"history_": self.matrix, "_pair_weights": self.weights}
+
+    @classmethod
+    def from_state(cls, users, items, state):
+        """Return what :meth:`state` told, and take it out of a model's state."""
+        return cls(users, items, state.pop("history_"), state.pop("_pair_weights"))
+
+    @property
+    def n_pairs(self):
+        """How many pairs there are."""
+        return self.matrix.nnz
 
     def recode(self, users, items):
         """Return the same pairs in the codes of larger vocabularies.
 
         With `users=None` the rows stay as they are.
         """
-        entries = self.matrix.tocoo()
-        rows, n_users = entries.row.astype(np.int32), self.matrix.shape[0]
-        if users is not None and self.users is not None:
-            rows, n_users = users.lookup(self.users.ids)[rows], len(users)
-        cols = items.lookup(self.items.ids)[entries.col]
+        indptr, cols, data = compressed_parts(self.matrix)
+        if users is not None and self.users is not None and users is not self.users:
+            counts = np.zeros(len(users) + 1, dtype=np.int64)
+            counts[1 + users.lookup(self.users.ids)] = np.diff(indptr)
+            indptr = np.cumsum(counts)
         # Both vocabularies are sorted the same way, so the order of pairs stays.
-        shape = (n_users, len(items))
-        matrix = pair_matrix(rows, cols, entries.data, shape)
+        if items is not self.items:
+            cols = items.lookup(self.items.ids)[cols]
+        matrix = make_csr(indptr, cols, data, (len(indptr) - 1, len(items)))
         return History(users, items, matrix, self.weights)
 
     def restrict(self, items):
@@ -165,19 +228,163 @@ class History:
         return History(self.users, items, matrix)
 
 
+@dataclass(frozen=True)
+class RowHistory(History):
+    """Pairs with the rows they were made of, from which other models learn.
+
+    Attributes
+    ----------
+    rows : Rows
+        As they came.
+    """
+
+    rows: Rows = field(kw_only=True)
+
+    @classmethod
+    def of(cls, history, rows):
+        """Return a history that remembers its rows."""
+        return cls(
+            history.users, history.items, history.matrix, history.weights, rows=rows
+        )
+
+    def stored(self):
+        """Return the pairs without the rows."""
+        return History(self.users, self.items, self.matrix, self.weights)
+
+    def recode(self, users, items):
+        """Return the same pairs in the codes of larger vocabularies."""
+        return RowHistory.of(super().recode(users, items), self.rows)
+
+    def pair_of_row(self):
+        """Return the stored pair of each row."""
+        table, n_items = self.rows.table, len(self.items)
+        codes = [table.rows, table.cols]
+        for side, (own, theirs) in enumerate(
+            [(self.users, table.users), (self.items, table.items)]
+        ):
+            # A side table knows other ids too.
+            if own is not None and theirs is not own:
+                codes[side] = own.lookup(theirs.ids)[codes[side]]
+        return np.searchsorted(
+            self.pair_keys(), codes[0].astype(np.int64) * n_items + codes[1]
+        )
+
+
 def _means(totals, weights):
     indptr, indices = totals.indptr, totals.indices
     return make_csr(indptr, indices, totals.data / weights, totals.shape)
 
 
-def union(first, second):
-    """Return the vocabulary of the ids of two."""
-    return encode_ids(np.concatenate([first.ids, second.ids]))[0]
+def _moved(part, place, n_users):
+    """Return a part whose users have other codes; new users have no row in it."""
+    history, rows = part
+    if place is None:
+        return history, rows.copy()
+    moved = np.full(n_users, -1)
+    moved[place] = rows
+    return history, moved
+
+
+def _gather(parts):
+    """Return rows of several histories; of each, at most one has it, the others -1."""
+    first = parts[0][0]
+    lengths = np.zeros(len(parts[0][1]) + 1, dtype=np.int64)
+    for history, rows in parts:
+        there = np.flatnonzero(rows >= 0)
+        own, indptr = rows[there], history.matrix.indptr
+        lengths[1 + there] = indptr[own + 1] - indptr[own]
+    indptr = np.cumsum(lengths)
+
+    def collect(values):
+        out = np.empty(indptr[-1], dtype=values[0].dtype)
+        for (history, rows), value in zip(parts, values, strict=True):
+            csr.copy_rows(
+                rows.astype(np.int64), history.matrix.indptr, value, indptr, out
+            )
+        return out
+
+    indices = collect([history.matrix.indices for history, _ in parts])
+    data = collect([history.matrix.data for history, _ in parts])
+    weights = None
+    if first.weights is not None:
+        weights = collect([history.weights for history, _ in parts])
+    shape = (len(indptr) - 1, first.matrix.shape[1])
+    return History(None, first.items, make_csr(indptr, indices, data, shape), weights)
+
+
+class GrownHistory(History):
+    """A history after updates: the rows that they changed lie beside the others.
+
+    An update of one user thus costs their rows, and not a copy of all. Whoever asks for
+    the matrix gets it in one, and from then on it is kept so.
+
+    Parameters
+    ----------
+    users, items : Vocabulary
+        The ids of rows and columns.
+    stored, fresh : tuple of (History, ndarray of shape (n_users,))
+        The pairs before, and those of the changed rows; and the row of either that each
+        user has, -1 where it has none.
+    """
+
+    _parts: tuple
+
+    def __init__(self, users, items, stored, fresh):
+        # The base class is frozen: that is how its own constructor does it.
+        vars(self).update(users=users, items=items, _parts=(stored, fresh))
+
+    def __reduce__(self):
+        return History, (self.users, self.items, self.matrix, self.weights)
+
+    @cached_property
+    def _whole(self):
+        pairs = _gather(self._parts)
+        return History(self.users, self.items, pairs.matrix, pairs.weights)
+
+    @property
+    def matrix(self):
+        """The strengths or ratings, all in one matrix."""
+        return self._whole.matrix
+
+    @property
+    def weights(self):
+        """The weight of each rating, in the order of the matrix."""
+        return self._whole.weights
+
+    @cached_property
+    def n_pairs(self):
+        """How many pairs there are."""
+        (before, rows), (fresh, _) = self._parts
+        replaced = np.ones(before.matrix.shape[0], dtype=bool)
+        replaced[rows[rows >= 0]] = False
+        gone = np.diff(before.matrix.indptr)[replaced].sum()
+        return int(before.matrix.nnz - gone + fresh.matrix.nnz)
+
+    def settled(self):
+        """Return the history in one matrix, if it is so already or worth while."""
+        (before, _), (fresh, _) = self._parts
+        if "_whole" in vars(self):
+            return self._whole
+        many = fresh.matrix.nnz > _MOST_CHANGED * before.matrix.nnz
+        return self._whole if many else self
+
+    def take(self, codes):
+        """Return the rows of the given user codes; -1 gives an empty row."""
+        if "_whole" in vars(self) or len(codes) == len(self.users):
+            return self._whole.take(codes)
+        known = codes >= 0
+        return _gather(
+            [(part, np.where(known, rows[codes], -1)) for part, rows in self._parts]
+        )
+
+    def parts(self):
+        """Return two pairs of (history, the row of it that a user has, or -1)."""
+        return self._whole.parts() if "_whole" in vars(self) else self._parts
 
 
 def carry_over(old, new, known, start):
     """Write what is known of the ids of one vocabulary over the starts of another."""
-    start[new.lookup(old.ids)] = known
+    start[slice(None) if new is old else new.lookup(old.ids)] = known
     return start
 
 
@@ -196,6 +403,8 @@ class Profiles:
         What is known of the requests, for the models that read it.
     ids : ndarray of shape (n,), default=None
         The users' ids, where they were asked for by name.
+    replaced : History, default=None
+        What these users have, in place of what is stored and added, one row a user.
 
     Attributes
     ----------
@@ -203,15 +412,20 @@ class Profiles:
         Users to whom rows were added: what was learned of them no longer holds.
     """
 
-    def __init__(self, history, codes, added=None, context=None, ids=None):
+    def __init__(
+        self, history, codes, added=None, context=None, ids=None, replaced=None
+    ):
         self.codes = codes
         self.added = added
+        self.replaced = replaced
         self.context = context
         self.ids = ids
         self._history = history
         self.changed = np.zeros(len(codes), dtype=bool)
         if added is not None:
             self.changed = np.diff(added.matrix.indptr) > 0
+        if replaced is not None:
+            self.changed[:] = True
 
     def __len__(self):
         return len(self.codes)
@@ -219,6 +433,8 @@ class Profiles:
     @cached_property
     def history(self):
         """The users' pairs, one row each, those added for the call included."""
+        if self.replaced is not None:
+            return self.replaced
         stored = self._history.take(self.codes)
         return stored if self.added is None else stored.add(self.added)
 
@@ -255,14 +471,42 @@ class Profiles:
         if not same:
             theirs = np.append(history.users.lookup(users.ids), np.int32(-1))
             codes = theirs[codes]
-        added = None if self.added is None else self.added.restrict(history.items)
-        if added is not None and history.weights is not None:
-            data = added.matrix.astype(np.float64)
-            added = History(None, added.items, data, np.ones(data.nnz))
-        return Profiles(history, codes, added, self.context)
+        added, replaced = (
+            None if rows is None else _as_of(rows.restrict(history.items), history)
+            for rows in (self.added, self.replaced)
+        )
+        return Profiles(history, codes, added, self.context, replaced=replaced)
+
+    def each_left_out(self):
+        """Return the one user of this call with and without each of their items.
+
+        Returns
+        -------
+        profiles : Profiles
+            First with all that they have, then without each item in turn, in the order
+            of the items, then with none.
+        """
+        n = self.history.matrix.nnz
+        rows = self.history.take(np.zeros(n + 2, dtype=np.int32))
+        keep = np.ones((n + 2, n), dtype=bool)
+        keep[1:-1][np.diag_indices(n)] = False
+        keep[-1] = False
+        return Profiles(
+            self._history, np.repeat(self.codes, n + 2),
+            ids=None if self.ids is None else np.repeat(self.ids, n + 2),
+            replaced=rows.subset(keep.ravel()),
+        )  # fmt: skip
 
     def known_rows(self, values):
         """Return what was learned of each user, and zeros for those not in the fit."""
         known = values[self.codes]
         known[self.codes < 0] = 0
         return known
+
+
+def _as_of(rows, history):
+    """Return strengths, as ratings of weight 1 where a history has ratings."""
+    if history.weights is None:
+        return rows
+    data = rows.matrix.astype(np.float64)
+    return History(None, rows.items, data, np.ones(data.nnz))

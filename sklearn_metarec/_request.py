@@ -13,6 +13,25 @@ from sklearn_metarec.interactions import (
     time_values,
 )
 
+# Sums of the squares of such targets and weights are numbers in single precision.
+_LARGEST = 1e16
+
+
+def check_magnitude(values, name, *, smallest=0.0):
+    """Check that targets or weights are of a size that can be computed with.
+
+    Values of 0 are all right; `smallest` is the least that others may be.
+    """
+    size = np.abs(values)
+    wrong = (size > _LARGEST) | ((size < smallest) & (size > 0))
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        least = f"is 0 or from {smallest:g}" if smallest else "is up"
+        raise ValueError(
+            f"{name} is {values[row]} at row {row}; what can be computed with {least} "
+            f"to {_LARGEST:g}. Scale it."
+        )
+
 
 class Asked:
     """The users of a call, in the order asked, repeated ones too.
@@ -94,6 +113,15 @@ class Asked:
         shape = (len(self.vocabulary), len(vocabulary))
         matrix = pair_matrix(rows[known], cols[known], ones, shape)
         return History(None, vocabulary, matrix).take(self.codes).matrix
+
+
+def distinct(codes, n_codes):
+    """Return (ascending distinct codes, -1 first; the position of each row's code)."""
+    used = np.zeros(n_codes + 1, dtype=bool)
+    used[codes + 1] = True
+    positions = np.cumsum(used) - 1
+    distinct = np.flatnonzero(used) - 1
+    return distinct.astype(np.int32), positions[codes + 1]
 
 
 def check_ids(ids):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from sklearn_metarec._stored_frames import with_stored_frames, without_stored_frames
 from sklearn_metarec._vocabulary import Vocabulary, encode_ids
 from sklearn_metarec.exceptions import ColumnsWarning
 from sklearn_metarec.interactions import find_roles, take_rows
@@ -19,8 +20,16 @@ SIDE_TABLES = ("item_features", "user_features")
 class SharesSideTables:
     """A mixin, left of BaseEstimator, whose clones share its side tables.
 
-    A search clones its estimator once a fit: the tables are passed by reference.
+    A search clones its estimator once a fit: the tables are passed by reference. A file
+    of :func:`sklearn_metarec.save` has them as arrays.
     """
+
+    def __getstate__(self):
+        return with_stored_frames(super().__getstate__())
+
+    def __setstate__(self, state):
+        # BaseEstimator's, which is right of this class.
+        super().__setstate__(without_stored_frames(state))  # type: ignore[misc]
 
     def __sklearn_clone__(self):
         shared = {
@@ -48,6 +57,12 @@ class SideTable:
 
     vocabulary: Vocabulary
     features: Any
+
+    def __getstate__(self):
+        return with_stored_frames(vars(self))
+
+    def __setstate__(self, state):
+        vars(self).update(without_stored_frames(state))
 
     @classmethod
     def from_table(cls, table, side):

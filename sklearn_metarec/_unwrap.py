@@ -15,12 +15,12 @@ def unwrap(estimator):
 
     Looks through pipelines, searches and single-estimator wrappers.
     """
-    *outer, final = _layers(estimator)
+    *outer, final = layers(estimator)
     pipelines = [layer for layer in outer if hasattr(layer, "steps")]
     return [step for layer in pipelines for step in _real_steps(layer)[:-1]], final
 
 
-def _layers(estimator):
+def layers(estimator):
     """Yield an estimator and those it is wrapped around, down to the innermost."""
     while estimator is not None:
         yield estimator
@@ -70,7 +70,7 @@ def _parts(transformer):
 
 def check_ids_kept(estimator):
     """Raise an error if a pipeline has found out that a step loses the ids."""
-    for layer in _layers(estimator):
+    for layer in layers(estimator):
         lost = getattr(layer, "_ids_lost", None)
         if lost:
             raise ValueError(lost)

@@ -1,7 +1,9 @@
 """Ids and their codes: any hashable id to an int32 code in sorted order, and back."""
 
+import bisect
 import math
 import numbers
+from contextlib import suppress
 
 import numpy as np
 
@@ -14,6 +16,8 @@ _TABLE_SLOTS_PER_ROW = 4
 _TABLE_SLOTS_MIN = 1 << 16
 _TABLE_SLOTS_MAX = 1 << 28
 _ROWS_PER_TASK = 1 << 18
+# So many new ids are put in their places one by one; more are sorted with all others.
+_FEW_IDS = 1 << 12
 
 
 class Vocabulary:
@@ -72,6 +76,26 @@ class Vocabulary:
     def restrict(self, codes):
         """Return the vocabulary of the given ascending codes only."""
         return Vocabulary(self.ids[codes])
+
+    def union(self, other):
+        """Return the vocabulary of the ids of both; itself, if it has them all."""
+        if not len(self):
+            return other
+        new = other.ids[self.lookup(other.ids) < 0]
+        if not len(new):
+            return self
+        if new.dtype != self.ids.dtype:
+            return encode_ids(np.concatenate([self.ids, new]))[0]
+        if new.dtype != object:
+            places = np.searchsorted(self.ids, new)
+        elif len(new) < _FEW_IDS:
+            places = [
+                bisect.bisect_left(self.ids, _sort_key(id_, "id"), key=_sort_key)
+                for id_ in new.tolist()
+            ]
+        else:
+            return encode_ids(np.concatenate([self.ids, new]))[0]
+        return Vocabulary(np.insert(self.ids, places, new))
 
     def _lookup_integers(self, column):
         low, high = int(self.ids[0]), int(self.ids[-1])
@@ -204,7 +228,9 @@ def _to_numpy(values):
     if isinstance(values, np.ndarray):
         return values
     if hasattr(values, "to_numpy"):  # pandas and polars series
-        return np.asarray(values.to_numpy())
+        # Whatever type NumPy has no name for, such as integers of 128 bits.
+        with suppress(Exception):
+            return np.asarray(values.to_numpy())
     values = list(values)
     column = np.empty(len(values), dtype=object)
     column[:] = values  # np.array would turn [1, "a"] into strings
@@ -279,10 +305,10 @@ def _is_hashable(value):
 def _sorted_order(unique, name):
     ids = unique.tolist()
     if all(type(id_) is str for id_ in ids):
-        return np.array(sorted(range(len(ids)), key=ids.__getitem__))
+        return np.array(sorted(range(len(ids)), key=ids.__getitem__), dtype=np.intp)
     keys = [_sort_key(id_, name) for id_ in ids]
     try:
-        return np.array(sorted(range(len(ids)), key=keys.__getitem__))
+        return np.array(sorted(range(len(ids)), key=keys.__getitem__), dtype=np.intp)
     except TypeError as error:
         raise TypeError(
             f"{name} holds values that cannot be sorted ({error}). Use integers, "
@@ -290,7 +316,7 @@ def _sorted_order(unique, name):
         ) from error
 
 
-def _sort_key(id_, name):
+def _sort_key(id_, name="id"):
     if isinstance(id_, numbers.Real):
         # Python integers have no bounds, and NumPy knows only those of 64 bits.
         if not isinstance(id_, numbers.Integral) and not math.isfinite(id_):

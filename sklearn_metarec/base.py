@@ -7,18 +7,29 @@ score (`_contributions`), and what is similar (`_item_scorer`, `_user_scorer`).
 
 import warnings
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sklearn_metarec._evaluate import evaluate_ranking
+from sklearn_metarec._explanation import (
+    COLD_USER,
+    UNKNOWN_ITEM,
+    Explanation,
+    Step,
+    Trace,
+    leave_each_out,
+    ranked,
+    scores_of,
+)
 from sklearn_metarec._history import Context, History, Profiles, Rows
 from sklearn_metarec._request import (
     Asked,
     check_ids,
     check_k,
+    check_magnitude,
+    distinct,
     most_similar,
     read_context,
     read_rows,
@@ -45,36 +56,14 @@ from sklearn_metarec.utils._sklearn import (
     validate_data,
 )
 
-__all__ = ["BaseRatingRecommender", "BaseRecommender", "Explanation", "recommend"]
+__all__ = [
+    "BaseRatingRecommender", "BaseRecommender", "Explanation", "Step", "Trace",
+    "recommend",
+]  # fmt: skip
 
 
 def _has(*hooks):
     return available_if(lambda self: any(hasattr(self, hook) for hook in hooks))
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """What made the score of an item for a user.
-
-    Attributes
-    ----------
-    score : float
-        What `predict` says.
-    baseline : float
-        The part that no item of the user made: a mean, a bias, popularity.
-    items : ndarray of shape (n,)
-        The user's items, the largest contribution first.
-    contributions : ndarray of shape (n,)
-        What each of them added.
-    exact : bool
-        Whether `baseline` and `contributions` add up to `score`.
-    """
-
-    score: float
-    baseline: float
-    items: np.ndarray
-    contributions: np.ndarray
-    exact: bool
 
 
 class BaseRecommender(SharesSideTables, BaseEstimator):
@@ -86,7 +75,9 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
     - `_make_scorer(profiles)`: a scorer (see `_scoring.py`) for the users of a call;
     - optionally `_update(history, old, new)`: learn from a history that is `old` with
       the rows of `new`; its presence makes `partial_fit` available;
-    - optionally `_contributions(profiles, col)`: the terms of one score;
+    - optionally `_contributions(profiles, col)`: the terms of one score, where it is
+      a sum over the user's items; else the base leaves out each item in turn;
+    - optionally `_trace(profiles, col)`: the steps of one item, where there are stages;
     - optionally `_item_scorer(cols)` and `_user_scorer(rows)`: similarities.
 
     Attributes
@@ -105,9 +96,11 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
     n_jobs = None
     # Whether scores depend on the time or on other columns of a request.
     _reads_context = False
+    # How rows become pairs.
+    _history_class = History
 
     def __sklearn_is_fitted__(self):
-        return hasattr(self, "history_")
+        return hasattr(self, "_stored")
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -118,15 +111,23 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
         return tags
 
     def __getstate__(self):
-        state = super().__getstate__()
-        if "_users" in state:  # the vocabularies hold the ids
-            state = {k: v for k, v in state.items() if k not in ("users_", "items_")}
+        state = dict(super().__getstate__())
+        if "_stored" in state:
+            del state["users_"], state["items_"]  # the vocabularies hold the ids
+            state |= state.pop("_stored").state()
         return state
 
     def __setstate__(self, state):
         super().__setstate__(state)
-        if "_users" in self.__dict__:
+        own = vars(self)
+        if "_users" in own:
             self.users_, self.items_ = self._users.ids, self._items.ids
+            self._stored = self._history_class.from_state(self._users, self._items, own)
+
+    @property
+    def history_(self):
+        """The pairs of the fit with their strengths or mean ratings."""
+        return self._stored.matrix
 
     # ------------------------------------------------------------------ learning
 
@@ -191,6 +192,7 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
             history = old.merge(new)
             self._set_history(history)
             self._update(history, old, new)
+            self._stored = self._stored.settled()
         return self
 
     def _read_rows(self, X, y, sample_weight, *, reset):
@@ -209,6 +211,7 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
             sample_weight = check_sample_weight(
                 sample_weight, X, dtype=np.float64, ensure_non_negative=True
             )
+            check_magnitude(sample_weight, "sample_weight", smallest=1e-16)
             keep = sample_weight > 0
             if not keep.all():
                 kept = np.flatnonzero(keep)
@@ -223,7 +226,8 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
 
     def _collect(self, rows):
         """Return the pairs of rows: of a fit, an update or a call's `history`."""
-        return History.from_rows(rows, rating=isinstance(self, RegressorMixin))
+        rating = isinstance(self, RegressorMixin)
+        return self._history_class.from_rows(rows, rating=rating)
 
     def _check_target(self, y, rating):
         y = column_or_1d(y, dtype=np.float64, warn=True)
@@ -231,6 +235,7 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
         if not finite.all():
             row = int(np.argmin(finite))
             raise ValueError(f"Input y contains NaN or inf: {y[row]} at row {row}.")
+        check_magnitude(y, "y")
         if not rating and (y < 0).any():
             row = int(np.argmax(y < 0))
             raise ValueError(
@@ -255,11 +260,10 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
     def _set_history(self, history):
         self._users, self._items = history.users, history.items
         self.users_, self.items_ = history.users.ids, history.items.ids
-        self.history_ = history.matrix
-        self._pair_weights = history.weights
+        self._stored = history.stored()
 
     def _history(self):
-        return History(self._users, self._items, self.history_, self._pair_weights)
+        return self._stored
 
     # ------------------------------------------------------------------- scoring
 
@@ -282,7 +286,7 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
         if self._reads_context:  # each row is a request of its own
             codes, users = rows, np.arange(len(rows))
         else:
-            codes, users = _distinct(rows, len(self._users))
+            codes, users = distinct(rows, len(self._users))
         profiles = Profiles(self._history(), codes, None, context)
         scorer = self._complete_scorer(profiles)
         return scorer.pairs(users, cols).astype(np.float64)
@@ -302,13 +306,14 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
         """
         check_is_fitted(self)
         rows, cols = self._users.lookup(users), self._items.lookup(items)
-        n_items = len(self._items)
-        matrix = self.history_
+        used, positions = distinct(rows, len(self._users))
+        matrix = self._history().take(used).matrix
         if not matrix.nnz:
             return np.zeros(len(rows), dtype=bool)
+        n_items = len(self._items)
         keys = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)) * n_items
         keys = keys + matrix.indices  # ascending, as rows and columns are
-        wanted = rows.astype(np.int64) * n_items + cols
+        wanted = positions.astype(np.int64) * n_items + cols
         position = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
         return (keys[position] == wanted) & (rows >= 0) & (cols >= 0)
 
@@ -516,23 +521,31 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
         Returns
         -------
         explanation : Explanation
-            The score and its parts.
+            The score, its parts, and which stage found, dropped or ranked the item.
+            The parts are the terms of a sum, where the model is one over the user's
+            items. Of any other model (a network, trees), they are what the score loses
+            without each item, which costs a fold-in of the user an item.
         """
         check_is_fitted(self)
         asked, codes, added = self._asked([user], history)
         profiles = Profiles(self._history(), codes, added, ids=asked.ids)
         col = int(self._items.lookup([item], "item")[0])
-        scorer = self._complete_scorer(profiles)
-        zero = np.zeros(1, dtype=np.int32)
-        score = float(scorer.pairs(zero, np.array([col], dtype=np.int32))[0])
-        explained = hasattr(self, "_contributions") and col >= 0
-        cold = self._cannot_tell(profiles)[0] and not isinstance(self, RegressorMixin)
-        if not explained or cold:
-            return Explanation(score, score, self.items_[:0], np.empty(0), True)
-        baseline, cols, contributions, exact = self._contributions(profiles, col)
-        order = np.argsort(-contributions, kind="stable")
-        items = self.items_[cols[order]]
-        return Explanation(score, float(baseline), items, contributions[order], exact)
+        score = float(scores_of(self._complete_scorer(profiles), 1, col)[0])
+        trace = Trace(self._trace(profiles, col))
+        if col < 0:
+            return Explanation.of_nothing(score, self.items_, trace, UNKNOWN_ITEM)
+        if self._cannot_tell(profiles)[0] and not isinstance(self, RegressorMixin):
+            return Explanation.of_nothing(score, self.items_, trace, COLD_USER)
+        parts = self._contributions(profiles, col)
+        return Explanation.of(score, self.items_, trace, parts)
+
+    def _contributions(self, profiles, col):
+        """Return (baseline, cols, contributions, exact) of one user's score."""
+        return leave_each_out(self._make_scorer, profiles, col)
+
+    def _trace(self, profiles, col):
+        """Return what each stage did with an item of one profile, the own step last."""
+        return [ranked(self, profiles, col)]
 
     def score(self, X, y=None, sample_weight=None):
         """Return the mean nDCG@10 of a test table.
@@ -568,15 +581,6 @@ class BaseRatingRecommender(RegressorMixin, BaseRecommender):
         # nothing to learn from.
         tags.regressor_tags.poor_score = True
         return tags
-
-
-def _distinct(codes, n_codes):
-    """Return (ascending distinct codes, -1 first; the position of each row's code)."""
-    used = np.zeros(n_codes + 1, dtype=bool)
-    used[codes + 1] = True
-    positions = np.cumsum(used) - 1
-    distinct = np.flatnonzero(used) - 1
-    return distinct.astype(np.int32), positions[codes + 1]
 
 
 @contextmanager

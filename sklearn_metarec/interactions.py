@@ -289,6 +289,8 @@ def _read_frame(frame, allow_empty, warn):
 def _read_array(X, allow_empty):
     """Take the first two columns; a list becomes one object array a column."""
     if hasattr(X, "iloc"):
+        if X.shape[1] < 2 or not (len(X) or allow_empty):
+            check_array(X, dtype=None, ensure_min_features=2)  # raises
         user, item, context = X.iloc[:, 0], X.iloc[:, 1], X.iloc[:, 2:]
         n_columns = X.shape[1]
         return Table(user, item, None, n_columns, context if n_columns > 2 else None)

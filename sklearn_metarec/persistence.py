@@ -1,6 +1,8 @@
 """Save a model to a file, and load it without running code from the file."""
 
 import json
+import os
+import warnings
 import zipfile
 from importlib import import_module
 from importlib.metadata import version
@@ -15,8 +17,9 @@ import sklearn.metrics
 from scipy import sparse
 
 from sklearn_metarec import __version__
+from sklearn_metarec._stored_frames import storing_frames
 from sklearn_metarec.base import BaseRecommender
-from sklearn_metarec.exceptions import InvalidModelFileError
+from sklearn_metarec.exceptions import InvalidModelFileError, ModelVersionWarning
 
 __all__ = ["load", "save"]
 
@@ -60,11 +63,18 @@ def save(model, path):
     Raises
     ------
     TypeError
-        If the model holds a function that cannot be imported, such as a lambda.
+        If a side table has a column of a type that a file cannot hold, such as periods
+        or objects of one's own; or the model holds a function that cannot be imported,
+        such as a lambda.
 
     See Also
     --------
     load : The way back.
+
+    Notes
+    -----
+    Side tables that are frames of pandas or polars are stored as arrays, and come back
+    as frames.
 
     Examples
     --------
@@ -81,19 +91,11 @@ def save(model, path):
     import skops.io
 
     path = Path(path)
-    header = {
-        "format": _FORMAT,
-        "versions": {
-            _PACKAGE: __version__,
-            "scikit-learn": sklearn.__version__,
-            "numpy": np.__version__,
-            "scipy": scipy.__version__,
-            "skops": version("skops"),
-        },
-    }
+    header = {"format": _FORMAT, "versions": _versions()}
     partial = path.with_name(f"{path.name}.{uuid4().hex[:8]}.part")
     try:
-        skops.io.dump(model, partial)
+        with storing_frames():
+            skops.io.dump(model, partial)
         _check_functions(partial)
         with zipfile.ZipFile(partial, "a") as archive:
             archive.writestr(_HEADER, json.dumps(header, indent=2))
@@ -129,6 +131,11 @@ def load(path, *, trusted=()):
         holds types that are not trusted.
     OSError
         If it cannot be opened.
+
+    Warns
+    -----
+    ModelVersionWarning
+        If it was written by another version of this package or of scikit-learn.
 
     Notes
     -----
@@ -166,6 +173,16 @@ def load(path, *, trusted=()):
     return model
 
 
+def _versions():
+    return {
+        _PACKAGE: __version__,
+        "scikit-learn": sklearn.__version__,
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+        "skops": version("skops"),
+    }
+
+
 def _check_functions(path):
     """Raise a TypeError if a file names a function that no import would find."""
     with zipfile.ZipFile(path) as archive:
@@ -190,10 +207,21 @@ def _damaged(path, error):
 def _read_header(file):
     """Return what the file says of itself, None if it is a zip file of others."""
     with zipfile.ZipFile(file) as archive:
+        _check_sizes(file, archive)
         if _HEADER not in archive.namelist():
             return None
         header = json.loads(archive.read(_HEADER))
     return {"format": int(header["format"]), "versions": dict(header["versions"])}
+
+
+def _check_sizes(file, archive):
+    """Refuse a file that would fill the memory: `save` does not compress."""
+    declared = sum(member.file_size for member in archive.infolist())
+    size = os.fstat(file.fileno()).st_size
+    if declared > size:
+        raise ValueError(
+            f"its members are said to have {declared} bytes, it has {size}"
+        )
 
 
 def _check_header(path, header):
@@ -206,6 +234,19 @@ def _check_header(path, header):
         raise InvalidModelFileError(
             f"{path} was written by version {header['versions'].get(_PACKAGE)} of "
             f"{_PACKAGE}; this is {__version__}, which is too old to read it."
+        )
+    theirs, ours = header["versions"], _versions()
+    differ = [
+        f"{name} {theirs.get(name)} (now {ours[name]})"
+        for name in (_PACKAGE, "scikit-learn")
+        if theirs.get(name) != ours[name]
+    ]
+    if differ:
+        warnings.warn(
+            f"{path} was written with {' and '.join(differ)}: check that the model "
+            "still says the same, or fit it again.",
+            ModelVersionWarning,
+            stacklevel=3,
         )
 
 

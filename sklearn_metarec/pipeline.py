@@ -8,6 +8,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_metarec import _unwrap
+from sklearn_metarec._explanation import Trace
 from sklearn_metarec._vocabulary import encode_ids
 from sklearn_metarec.interactions import read_table
 from sklearn_metarec.preprocessing._tables import configured_output
@@ -256,8 +257,15 @@ class RecommenderPipeline(Pipeline):
         item = _unwrap.encode_side(transformers, "item", [item])[0]
         options = _unwrap.encode_options(transformers, {"history": history})
         reasons = final.explain(user, item, **options)
-        items = _unwrap.decode_side(transformers, "item", reasons.items)
-        return replace(reasons, items=items)
+
+        def decode(ids):
+            return _unwrap.decode_side(transformers, "item", ids)
+
+        trace = Trace(
+            step if step.other is None else replace(step, other=decode([step.other])[0])
+            for step in reasons.trace
+        )
+        return replace(reasons, items=decode(reasons.items), trace=trace)
 
     @_final_has("partial_fit")
     def partial_fit(self, X, y=None, sample_weight=None):

@@ -49,6 +49,12 @@ BAD_TABLES = [
     ("an empty array", np.empty((0, 2)), ValueError, "0 sample(s)"),
     ("an empty frame", frame(user_id=[], item_id=[]), ValueError, "0 sample(s)"),
     (
+        "an empty frame without names",
+        frame().reindex(columns=[0, 1]),
+        ValueError,
+        "0 sample(s)",
+    ),
+    (
         "an empty polars frame",
         pl.DataFrame({"user_id": [], "item_id": []}),
         ValueError,
@@ -401,6 +407,37 @@ def test_nothing_is_liked(estimator):
     # Seen all the same: 30 is left.
     assert items[0, 0] == 30
     assert np.isfinite(scores).tolist() == [[True, False, False]]
+
+
+@every_recommender
+@pytest.mark.parametrize(
+    ("y", "weight", "message"),
+    [
+        ([*Y[:4], 1e17], None, "y is 1e+17 at row 4; what can be computed with is up"),
+        (Y, [1, 1, 1e300, 1, 1], "sample_weight is 1e+300 at row 2"),
+        (Y, [1, 1e-300, 1, 1, 0], "sample_weight is 1e-300 at row 1; what can be com"),
+        (Y, [0, 0, 0, 0, 0], "at least one non-zero"),
+    ],
+)
+def test_numbers_that_cannot_be_computed_with(estimator, y, weight, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        clone(estimator).fit(X, y, weight)
+
+
+@every_recommender
+def test_a_history_of_no_rows(estimator):
+    model = clone(estimator).fit(X, Y)
+    table = frame(user_id=[], item_id=[])
+    for empty in (table, table.astype("str"), table.astype(object)):
+        assert model.recommend(history=(empty, []), k=2)[0].shape == (0, 2)
+
+
+@every_recommender
+def test_integers_of_128_bits_in_polars(estimator):
+    table = pl.DataFrame({"user_id": [1, 1, 2], "item_id": [2**70, 2**71, 2**70]})
+    model = clone(estimator).fit(table, [1.0, 2.0, 3.0])
+    assert model.items_.tolist() == [2**70, 2**71]
+    assert np.isfinite(model.predict(table)).all()
 
 
 @every_recommender

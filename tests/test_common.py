@@ -31,6 +31,7 @@ from sklearn_metarec import (
     ItemKNNRegressor,
     MFRegressor,
     PopularityRecommender,
+    PureSVD,
     RecommenderPipeline,
     make_recommender_pipeline,
     model_selection,
@@ -56,6 +57,10 @@ SETTINGS = {
             "weights": [1.0, 3.0],
             "method": "rank",
         },
+    ],
+    "CalibratedReranker": [
+        {"estimator": EASE(5.0), "list_length": 4},
+        {"estimator": ItemKNN(), "calibration": 0.9, "n_groups": 3, "n_candidates": 6},
     ],
     "EASE": [
         {},
@@ -90,6 +95,10 @@ SETTINGS = {
         {"n_neighbors": 3, "weighting": "bm25", "shrinkage": 0},
     ],
     "KerasBuilderRegressor": [{"builder_params": {"units": 4}, "epochs": 2}],
+    "MMRReranker": [
+        {"estimator": EASE(5.0), "list_length": 4},
+        {"estimator": PureSVD(4, random_state=0), "diversity": 0.7, "n_candidates": 6},
+    ],
     "MFRegressor": [{"n_factors": 4}, {"n_factors": 2, "scale_regularization": 0.0}],
     "MetaRegressor": [
         {"embedding_dim": 3, "epochs": 4},
@@ -134,6 +143,14 @@ SETTINGS = {
         },
     ],
     "PopularityRecommender": [{}, {"weighted": True}],
+    "PrivateEASE": [
+        {},
+        {"epsilon": 1000.0, "max_items": 14, "threshold": 0.0},
+    ],
+    "PrivateItemKNN": [
+        {},
+        {"epsilon": 1000.0, "max_items": 14, "n_neighbors": 3, "shrinkage": 0.0},
+    ],
     "PureSVD": [{"n_factors": 4}, {"n_factors": 3, "weighting": "bm25"}],
     "RecommenderPipeline": [
         {"steps": [("ids", IdEncoder()), ("ease", EASE())]},
@@ -148,6 +165,13 @@ SETTINGS = {
     "SVDppRegressor": [
         {"n_factors": 4},
         {"n_factors": 2, "scale_regularization": 0.0, "implicit_regularization": 2.0},
+    ],
+    "Slots": [
+        {},
+        {
+            "estimators": [("ease", EASE(5.0)), ("knn", ItemKNN())],
+            "slots": [("knn", 2), ("ease", 1)],
+        },
     ],
     "TwoStageRecommender": [
         {"ranker": HistGradientBoostingClassifier(max_iter=5), "n_folds": 3},
@@ -285,7 +309,11 @@ def small_grid(estimator):
             return {name: [False, True]}
         if isinstance(value, int | float):
             return {name: [value, 2 * value]}
-    return {"random_state": [0, 1]}
+    if "random_state" in estimator._parameter_constraints:
+        return {"random_state": [0, 1]}
+    # What has members only: all that a search needs is a name.
+    name = next(iter(estimator._parameter_constraints))
+    return {name: [getattr(estimator, name)] * 2}
 
 
 @pytest.mark.parametrize("splitter", splitters(), ids=lambda cv: type(cv).__name__)

@@ -1,11 +1,13 @@
 """Every code block of README.md and docs/ is run, and every link leads somewhere."""
 
+import contextlib
+import io
 import os
 import re
 import subprocess
 import sys
 from dataclasses import dataclass
-from io import StringIO
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -54,8 +56,8 @@ def commands(page):
     ]
 
 
-def pages_with(language):
-    found = [page for page in PAGES if blocks(page, language)]
+def pages_with(language, among=PAGES):
+    found = [page for page in among if blocks(page, language)]
     names = [str(page.relative_to(ROOT)) for page in found]
     return pytest.mark.parametrize("page", found, ids=names)
 
@@ -69,15 +71,61 @@ def text_of(page):
 # ------------------------------------------------------------------------------ Python
 
 
-@pages_with("python")
+FETCHING = [page for page in PAGES if "fetch_" in page.read_text(encoding="utf-8")]
+
+
+@pages_with("python", [page for page in PAGES if page not in FETCHING])
 def test_the_python_of_a_page_runs(page, tmp_path, monkeypatch):
-    # From top to bottom in one namespace, as a reader would.
     monkeypatch.chdir(tmp_path)
+    run_python(page)
+
+
+@pages_with("python", FETCHING)
+def test_the_python_of_a_page_about_real_data_runs(
+    page, data_dir, tmp_path, monkeypatch
+):
+    # Where fetch_... looks first: what is there is not downloaded.
+    monkeypatch.setenv("SCIKIT_LEARN_DATA", str(data_dir))
+    monkeypatch.chdir(tmp_path)
+    run_python(page)
+
+
+def run_python(page):
+    """Run the blocks from top to bottom in one namespace, as a reader would."""
     namespace = {"__name__": "__main__"}
-    for block in blocks(page, "python"):
+    for block, after in pairwise([*blocks(page), None]):
+        if block.language != "python":
+            continue
         # Blank lines in front, so that an error names its line in the page.
         source = "\n" * block.line + block.source
-        exec(compile(source, str(page), "exec"), namespace)
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(source, str(page), "exec"), namespace)
+        if after is not None and after.language == "text":
+            assert same_output(printed.getvalue(), after.source), (
+                f"{page}:{after.line}: the block above prints\n{printed.getvalue()}"
+            )
+
+
+def same_output(printed, shown):
+    """Compare word by word, numbers with what other machines may round otherwise."""
+    printed, shown = printed.split(), shown.split()
+    return len(printed) == len(shown) and all(map(same_word, printed, shown))
+
+
+def same_word(printed, shown):
+    pattern = r"-?\d+\.\d+"
+    if re.sub(pattern, "", printed) != re.sub(pattern, "", shown):
+        return False
+    numbers = [list(map(float, re.findall(pattern, word))) for word in (printed, shown)]
+    return numbers[0] == pytest.approx(numbers[1], rel=0.05, abs=0.011)
+
+
+def test_output_is_compared():
+    assert same_output("EASE  0.51 (0.40)", "EASE 0.52 (0.41)")
+    assert not same_output("EASE 0.51", "EASE 0.61")
+    assert not same_output("EASE 0.51", "SLIM 0.51")
+    assert not same_output("EASE", "EASE SLIM")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
@@ -106,6 +154,9 @@ def test_somebody_runs_each_command(page):
     for line in commands(page):
         if "pip install" in line:
             assert line in (first, run_by_ci)
+        elif line.startswith("sphinx-build"):
+            script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+            assert line in script
         elif line.startswith("python benchmarks/"):
             # Too long to run here; that there is such a script is shown.
             assert (ROOT / line.split()[1]).is_file(), line
@@ -180,7 +231,7 @@ def test_the_command_lines_of_the_readme(tmp_path):
     assert recs.columns.tolist() == ["user_id", "item_id", "rank", "score"]
     assert set(recs["user_id"]) == set(table["user_id"])
     assert len(table.merge(recs, on=["user_id", "item_id"])) == 0  # all are new to them
-    asked = pd.read_csv(StringIO(printed["recommend"]))
+    asked = pd.read_csv(io.StringIO(printed["recommend"]))
     assert asked["user_id"].drop_duplicates().tolist() == ["ann", "bob"]
     assert "ndcg@10" in printed["evaluate"]
 
@@ -212,6 +263,17 @@ def test_links_lead_somewhere(page):
             assert anchor in anchors(target), f"{page}: {link}"
 
 
+def listed(page):
+    """The pages in a page's toctrees, which the site shows beside it."""
+    found = set()
+    trees = re.findall(r"^:::\{toctree\}\n(.*?)^:::", text_of(page), re.M | re.S)
+    for line in filter(None, "".join(trees).splitlines()):
+        name = re.search(r"<(.*)>", line)
+        if not line.startswith(":"):
+            found |= set(page.parent.glob(f"{name[1] if name else line}.md"))
+    return found
+
+
 def test_every_page_is_linked_from_the_first():
     """A reader of README.md can come to all pages of docs/."""
     found, pending = set(), [ROOT / "README.md"]
@@ -222,6 +284,7 @@ def test_every_page_is_linked_from_the_first():
         found.add(page)
         targets = [page.parent / link.partition("#")[0] for link in links(page)]
         pending += [path for path in targets if path.suffix == ".md" and path.exists()]
+        pending += listed(page)
     fragments = (ROOT / "docs" / "changelog.d").resolve()
     pages = {page.resolve() for page in PAGES}
     lost = {page for page in pages - found if not page.is_relative_to(fragments)}

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sklearn_metarec import __version__, load
+from sklearn_metarec import ItemKNN, __version__, load, save
 from sklearn_metarec.__main__ import main
 from sklearn_metarec.datasets import make_interactions
 
@@ -162,3 +162,19 @@ def test_runs_as_a_module(named, tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "Chosen:" in done.stdout
+
+
+def test_report_writes_a_page(table, tmp_path, capsys):
+    model, page = tmp_path / "model.skops", tmp_path / "page.html"
+    save(ItemKNN().fit(table[["who", "what"]].to_numpy()[:700]), model)
+    titles = pd.DataFrame({"what": table["what"].unique()})
+    titles["title"] = "Film <" + titles["what"].astype(str) + ">"
+    titles.to_csv(tmp_path / "titles.csv", index=False)
+    out = run(
+        capsys, "report", model, tmp_path / "table.csv.gz", *COLUMNS, "-k", 5,
+        "--titles", tmp_path / "titles.csv", "--users", table["who"][0], "-o", page,
+    )  # fmt: skip
+    assert f"report: {page}" in out
+    text = page.read_text(encoding="utf-8")
+    assert "1. Film &lt;" in text
+    assert f"<h3>{table['who'][0]}</h3>" in text

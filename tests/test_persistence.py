@@ -25,7 +25,7 @@ from sklearn_metarec import (
     recommend,
     save,
 )
-from sklearn_metarec.exceptions import InvalidModelFileError
+from sklearn_metarec.exceptions import InvalidModelFileError, ModelVersionWarning
 from sklearn_metarec.model_selection import PerUserShuffleSplit, make_ranking_scorer
 from sklearn_metarec.preprocessing import IdEncoder
 from sklearn_metarec.utils import all_estimators
@@ -386,6 +386,25 @@ def test_a_file_of_a_newer_version(path, toy):
               "__loader__": "NewNode", "protocol": 99}  # fmt: skip
     rewrite(path, "schema.json", json.dumps(schema))
     assert_refused(path, r"written by version 9\.8\.7 .* too old to read it")
+
+
+@pytest.mark.parametrize("package", ["sklearn_metarec", "scikit-learn"])
+def test_a_file_of_another_version(path, toy, package):
+    model = EASE().fit(toy)
+    save(model, path)
+    with zipfile.ZipFile(path) as archive:
+        versions = json.loads(archive.read("sklearn_metarec.json"))["versions"]
+    assert versions.keys() == {
+        "sklearn_metarec", "scikit-learn", "numpy", "scipy", "skops",
+    }  # fmt: skip
+    rewrite(
+        path, "sklearn_metarec.json", header(versions=versions | {package: "0.0.1"})
+    )
+    with pytest.warns(
+        ModelVersionWarning, match=rf"written with {package} 0\.0\.1 \(now"
+    ):
+        copy = load(path)
+    assert_same(model, copy, toy)
 
 
 @pytest.mark.parametrize(

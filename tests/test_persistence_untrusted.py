@@ -1,14 +1,19 @@
 """Files that somebody made to do harm: refused before anything of them runs."""
 
+import io
 import json
+import pickle
 import zipfile
 
+import numpy as np
 import pytest
+import sklearn
 import skops.io
 
 from sklearn_metarec import (
     EASE,
     PopularityRecommender,
+    __version__,
     load,
     make_recommender_pipeline,
     persistence,
@@ -50,7 +55,8 @@ def dictionary(name="builtins.dict", key_type="builtins.str", **content):
 
 def forge(path, schema, *, protocol=2, **members):
     """Write a file that claims to be one of save."""
-    header = {"format": 1, "versions": {"sklearn_metarec": "9.8.7"}}
+    versions = {"sklearn_metarec": __version__, "scikit-learn": sklearn.__version__}
+    header = {"format": 1, "versions": versions}
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("sklearn_metarec.json", json.dumps(header))
         archive.writestr("schema.json", json.dumps(schema | {"protocol": protocol}))
@@ -313,7 +319,7 @@ def test_pairs_outside_the_matrix(path, toy, what, change):
 @pytest.mark.parametrize("wrap", [lambda model: model, lambda model: [{"a": (model,)}]])
 def test_pairs_of_another_shape(path, toy, wrap):
     model = EASE().fit(toy)
-    model.history_ = PopularityRecommender().fit(toy[:8]).history_
+    model._stored = PopularityRecommender().fit(toy[:8])._stored
     save(wrap(model), path)
     assert_refused(path, "history_ is no CSR matrix of 5 x 5")
 
@@ -327,3 +333,111 @@ def test_the_list_of_loaders_is_that_of_the_file():
         EASE_CLASS: {"ObjectNode"},
         "a.B": {"TypeNode", "ObjectNode"},
     }
+
+
+# --------------------------------------------------------- paths, sizes, stored frames
+
+
+@pytest.mark.parametrize(
+    "name", ["../secret.npy", "/etc/passwd", "..\\secret.npy", "C:\\secret.npy"]
+)
+def test_a_file_outside_of_the_file(path, tmp_path, name):
+    """Neither reads a member from elsewhere nor writes one to there."""
+    folder = tmp_path / "inner"
+    folder.mkdir()
+    np.save(tmp_path / "secret.npy", np.arange(3))
+    array = node("numpy.ndarray", "NdArrayNode", type="numpy", file=name)
+    model = node(EASE_CLASS, "ObjectNode", dictionary(regularization=array))
+    forge(folder / "model.skops", model)
+    assert_refused(folder / "model.skops", "not a complete model file")
+    before = sorted(tmp_path.rglob("*"))
+    forge(folder / "model.skops", MODEL, **{name: b"written"})
+    load(folder / "model.skops")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def with_array(path, content):
+    """A file with an array that is what `content` says."""
+    array = node("numpy.ndarray", "NdArrayNode", type="numpy", file="a.npy")
+    model = node(EASE_CLASS, "ObjectNode", dictionary(regularization=array))
+    forge(path, model, **{"a.npy": content})
+
+
+def npy(array, shape=None):
+    """An array in NumPy's form, of another shape than it is."""
+    file = io.BytesIO()
+    np.save(file, array)
+    content = file.getvalue()
+    if shape is None:
+        return content
+    old = str(array.shape).encode()
+    new = str(shape).encode()
+    assert len(new) - len(old) < content.count(b" ")
+    # The header is filled up with blanks: as many fewer as the shape has more digits.
+    head, _, tail = content.partition(old)
+    blanks = b" " * (len(new) - len(old))
+    return head + new + tail.replace(blanks, b"", 1)
+
+
+def test_an_array_in_a_file(path):
+    with_array(path, npy(np.arange(3)))
+    assert load(path).regularization.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("shape", [(10**15,), (10**6, 10**6), (2**63,), (-1,), (4,)])
+def test_an_array_that_claims_to_be_huge(path, shape):
+    with_array(path, npy(np.arange(3), shape))
+    assert_refused(path, "not a complete model file")
+
+
+def test_an_array_of_pickles(path, mark):
+    class Runs:
+        def __reduce__(self):
+            return (open, (str(mark), "w"))
+
+    file = io.BytesIO()
+    np.save(file, np.array([Runs()], dtype=object), allow_pickle=True)
+    with_array(path, file.getvalue())
+    assert_refused(path, "not a complete model file")
+    assert not mark.exists()
+
+
+def test_a_pickle_among_the_members(path, mark):
+    """Nobody asks for it, so nobody reads it."""
+    attack = pickle.dumps((1, 2))
+    forge(path, MODEL, **{"model.pkl": attack, "data.joblib": attack})
+    assert type(load(path)) is EASE
+
+
+@pytest.mark.parametrize("member", ["schema.json", "a.npy", "unused"])
+def test_a_member_that_grows_when_it_is_read(path, toy, member):
+    save(EASE().fit(toy), path)
+    assert path.stat().st_size < 100_000
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(f"{member}.bomb", bytes(50_000_000))
+    assert path.stat().st_size < 200_000
+    assert_refused(path, "said to have 50......? bytes, it has")
+
+
+def test_a_frame_cannot_hold_code(path, mark):
+    """What a stored frame says of itself is data, whatever it says."""
+    stored = "sklearn_metarec._stored_frames.StoredFrame"
+    text = str(mark)
+    for content in (
+        value(None),
+        value({"columns": [], "labels": text, "n_rows": 0, "index": None}),
+        dictionary(kind=value("eval"), values=value(f"open({text!r}, 'w')")),
+    ):
+        for library in ("pandas", "polars", "os"):
+            frame = node(
+                stored,
+                "ObjectNode",
+                dictionary(library=value(library), content=content),
+            )
+            model = node(
+                "sklearn_metarec.linear_model._content_ranker.ContentRanker",
+                "ObjectNode", dictionary(item_features=frame),
+            )  # fmt: skip
+            forge(path, model)
+            assert_refused(path, "not a complete model file")
+    assert not mark.exists()

@@ -46,6 +46,21 @@ def transpose(indptr, indices, values, out_indptr, out_indices, out_values):
 
 
 @jit
+def copy_rows(rows, indptr, values, out_indptr, out):
+    """Copy some compressed rows, each to the same position of other compressed rows.
+
+    A row of -1 is not there: its place is left as it is.
+    """
+    for position in range(len(rows)):
+        row = rows[position]
+        if row >= 0:
+            to = np.uint64(out_indptr[position])
+            for t in range(np.uint64(indptr[row]), np.uint64(indptr[row + 1])):
+                out[to] = values[t]
+                to += np.uint64(1)
+
+
+@jit
 def sum_rows(indptr, values, out):
     """Write the sum of each row's values."""
     for row in range(len(out)):

@@ -36,3 +36,20 @@ def mirror_rows(lo, hi, matrix):
         for row in range(lo, hi):
             for col in range(start, min(start + _TILE, row)):
                 matrix[row, col] = matrix[col, row]
+
+
+@jit
+def count_weighted_pairs(lo, hi, start, by_item, users, places, by_user, items,
+                         weights, out):  # fmt: skip
+    """Add rows lo to hi of `X.T @ diag(weights) @ X` from the diagonal on.
+
+    X is binary and the weights are integers, so that the sums are exact. `out` has the
+    rows from `start` on.
+    """
+    for item in range(lo, hi):
+        row = out[item - start]
+        for t in range(by_item[item], by_item[item + 1]):
+            user = np.uint64(users[t])
+            weight = weights[user]
+            for q in range(places[t], by_user[user + np.uint64(1)]):
+                row[np.uint32(items[q])] += weight

@@ -1,22 +1,21 @@
 """TwoStageRecommender: others name candidates, boosted trees rank them."""
 
-from dataclasses import dataclass, field
+from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import clone, is_classifier
 from sklearn.ensemble import HistGradientBoostingClassifier
 
+from sklearn_metarec._explanation import ranked, steps_of
 from sklearn_metarec._features import FeatureMixin
-from sklearn_metarec._history import History, Profiles, Rows
+from sklearn_metarec._history import Profiles, RowHistory
 from sklearn_metarec.base import BaseRecommender
-from sklearn_metarec.boosting._candidates import Sources
 from sklearn_metarec.boosting._holdout import draw_folds, last_pairs
 from sklearn_metarec.boosting._pair_features import PairFeatures
+from sklearn_metarec.ensemble._candidates import Sources, put_on_top
 from sklearn_metarec.ensemble._members import BlockScorer
-from sklearn_metarec.ensemble._recoded import translation
 from sklearn_metarec.factorization import IALS
-from sklearn_metarec.interactions import make_csr
 from sklearn_metarec.linear_model import EASE
 from sklearn_metarec.linear_model._components import leading_components
 from sklearn_metarec.utils._parallel import map_ranges, single_threaded_blas
@@ -204,15 +203,13 @@ class TwoStageRecommender(FeatureMixin, BaseComposition):
     # ------------------------------------------------------------------ learning
 
     def _make_history(self, rows, *, reset):
-        history = super()._make_history(rows, reset=reset)
-        parts = history.users, history.items, history.matrix
-        return _RowHistory(*parts, table_rows=rows)
+        return RowHistory.of(super()._make_history(rows, reset=reset), rows)
 
     def _fit(self, history):
         rng = check_random_state(self.random_state)
         names, sources = self._unfitted_sources(rng)
         ranker = _seeded(_default_ranker() if self.ranker is None else self.ranker, rng)
-        rows = history.table_rows
+        rows = history.rows
         pair_of_row = history.pair_of_row()
         times = _pair_times(rows.table.time, pair_of_row, history.matrix.nnz)
         folds = self._draw_folds(history.matrix, times, rng)
@@ -228,9 +225,7 @@ class TwoStageRecommender(FeatureMixin, BaseComposition):
 
     def _unfitted_sources(self, rng):
         """Return the names and clones of the sources, with seeds and threads."""
-        given = self.sources
-        if given is None:
-            given = [("ease", EASE()), ("ials", IALS())]
+        given = self._default_sources() if self.sources is None else self.sources
         _check_sources(given)
         self._validate_names([name for name, _ in given])
         clones = [_seeded(source, rng) for _, source in given]
@@ -238,6 +233,9 @@ class TwoStageRecommender(FeatureMixin, BaseComposition):
             if source.get_params(deep=False).get("n_jobs", 0) is None:
                 source.set_params(n_jobs=self.n_jobs)
         return [name for name, _ in given], clones
+
+    def _default_sources(self):
+        return [("ease", EASE()), ("ials", IALS())]
 
     def _draw_folds(self, matrix, times, rng):
         if self.holdout == "last" and times is None:
@@ -264,7 +262,7 @@ class TwoStageRecommender(FeatureMixin, BaseComposition):
         """Return the features and labels of candidates, one fold being held out."""
         kept = folds != fold
         row_kept = kept[history.pair_of_row()]
-        rows = history.table_rows
+        rows = history.rows
         fitted = [_fit_on(source, rows, np.flatnonzero(row_kept)) for source in sources]
         rest, held_out = history.subset(kept), history.subset(~kept)
         features = PairFeatures(
@@ -280,7 +278,7 @@ class TwoStageRecommender(FeatureMixin, BaseComposition):
         stage = Sources(fitted, profiles, self._items, self.n_candidates)
         columns = features.of_users(profiles)
         n_items = len(self._items)
-        positives = _keys(held_out.matrix, n_items)
+        positives = held_out.pair_keys()
         parts = {}
 
         def work(lo, hi):
@@ -313,36 +311,30 @@ class TwoStageRecommender(FeatureMixin, BaseComposition):
             len(profiles), len(self._items),
         )  # fmt: skip
 
+    def _trace(self, profiles, col):
+        if col < 0:
+            return super()._trace(profiles, col)
+        item, steps, found = self.items_[col : col + 1], [], False
+        names = [name for name, _ in self.sources or self._default_sources()]
+        for name, source in zip(names, self.sources_, strict=True):
+            *inner, last = steps_of(source, name, profiles, item)
+            if last.rank is not None:
+                names_it = last.rank <= self.n_candidates
+                found = found or names_it
+                what = "found it" if names_it else f"names {self.n_candidates} others"
+                last = replace(last, what=what)
+            steps += [*inner, last]
+        what = "ranked it among the candidates"
+        if self.ranker_ is None:
+            what = "had nothing to learn a ranker from"
+        elif not found:
+            what = "dropped it: no candidate, below all of them"
+        return [*steps, ranked(self, profiles, col, what)]
+
     def _rank_scores(self, features):
         """Return the score of each candidate."""
         mean = features[:, : len(self.sources_)].mean(axis=1)
         return _output(self.ranker_, features) + self.source_weight * mean
-
-
-@dataclass(frozen=True)
-class _RowHistory(History):
-    """A history that remembers the rows it was made of."""
-
-    table_rows: Rows = field(kw_only=True)
-
-    def pair_of_row(self):
-        """Return the stored pair of each row."""
-        table, n_items = self.table_rows.table, len(self.items)
-        codes = [table.rows, table.cols]
-        for side, (own, theirs) in enumerate(
-            [(self.users, table.users), (self.items, table.items)]
-        ):
-            larger = translation(theirs, own)  # a side table knows other ids too
-            codes[side] = codes[side] if larger is None else larger[codes[side]]
-        keys = codes[0].astype(np.int64) * n_items + codes[1]
-        return np.searchsorted(_keys(self.matrix, n_items), keys)
-
-    def subset(self, kept):
-        """Return the history of some of the pairs."""
-        matrix = self.matrix
-        indptr = np.concatenate(([0], np.cumsum(kept)))[matrix.indptr]
-        part = make_csr(indptr, matrix.indices[kept], matrix.data[kept], matrix.shape)
-        return History(self.users, self.items, part)
 
 
 class _TwoStageScorer(BlockScorer):
@@ -372,16 +364,7 @@ class _TwoStageScorer(BlockScorer):
         if not len(found.users):
             return
         scores = self.rank(self.features(found)).astype(np.float32)
-        starts = found.starts()
-        rows = found.users[starts] - lo
-        lowest = np.minimum.reduceat(scores, starts)
-        # The first source's scores, squeezed between 2 and 1 below the candidates.
-        others = out[rows]
-        others -= others.max(axis=1, keepdims=True)
-        span = -others.min(axis=1, keepdims=True)
-        others /= np.where(span > 0, span, 1)
-        out[rows] = others + (lowest - 1)[:, None]
-        out[found.users - lo, found.cols] = scores
+        put_on_top(out, found.users - lo, found.cols, scores)
 
 
 def _check_sources(sources):
@@ -441,9 +424,3 @@ def _pair_times(time, pair_of_row, n_pairs):
     times = np.full(n_pairs, time.min())
     np.maximum.at(times, pair_of_row, time)
     return times
-
-
-def _keys(matrix, n_items):
-    """Return one ascending number for each stored pair."""
-    rows = np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.indptr))
-    return rows * n_items + matrix.indices

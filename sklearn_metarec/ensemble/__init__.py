@@ -2,5 +2,6 @@
 
 from sklearn_metarec.ensemble._blend import Blend
 from sklearn_metarec.ensemble._fallback import Fallback
+from sklearn_metarec.ensemble._slots import Slots
 
-__all__ = ["Blend", "Fallback"]
+__all__ = ["Blend", "Fallback", "Slots"]

@@ -62,6 +62,7 @@ class Blend(EnsembleRecommender):
     See Also
     --------
     Fallback : One recommender after the other, by what is known of a user.
+    Slots : Each recommender has places of its own in a list.
 
     References
     ----------
@@ -108,6 +109,9 @@ class Blend(EnsembleRecommender):
             return ScoreBlend(scorers, self.weights_, *size)
         return _RankBlend(scorers, self.weights_, *size, self.rank_constant)
 
+    def _verdict(self, profiles, col):
+        return "blended their " + ("scores" if self.method == "score" else "ranks")
+
     def _contributions(self, profiles, col):
         scorer = self._make_scorer(profiles)
         score = float(scorer.pairs(np.zeros(1, int), np.array([col]))[0])
@@ -115,18 +119,13 @@ class Blend(EnsembleRecommender):
         exact = self.method == "score"
         if not exact:
             return score, np.empty(0, dtype=np.int32), np.empty(0), False
-        members = zip(
-            self.estimators_, self._member_profiles(profiles), scorer.slopes(0),
-            strict=True,
-        )  # fmt: skip
-        for member, own, slope in members:
-            own_col = member._items.lookup(self.items_[col : col + 1])[0]
-            cold = member._cannot_tell(own)[0]
-            if not hasattr(member, "_contributions") or own_col < 0 or cold:
+        for place, slope in enumerate(scorer.slopes(0)):
+            parts = self._member_contributions(place, profiles, col)
+            if parts is None:
                 exact = False
                 continue
-            _, cols, values, exactly = member._contributions(own, own_col)
-            added[self._items.lookup(member._items.ids[cols])] += slope * values
+            _, cols, values, exactly = parts
+            added[cols] += slope * values
             exact = exact and exactly
         cols = np.flatnonzero(added)
         return score - added.sum(), cols, added[cols], exact

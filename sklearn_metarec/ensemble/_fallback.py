@@ -4,9 +4,14 @@ from numbers import Integral
 
 import numpy as np
 
+from sklearn_metarec._explanation import Step, ranked
 from sklearn_metarec._history import Profiles
 from sklearn_metarec.dummy import PopularityRecommender
-from sklearn_metarec.ensemble._members import BlockScorer, EnsembleRecommender
+from sklearn_metarec.ensemble._members import (
+    BlockScorer,
+    EnsembleRecommender,
+    named_items,
+)
 from sklearn_metarec.linear_model import EASE
 from sklearn_metarec.utils._sklearn import Interval
 
@@ -14,11 +19,12 @@ from sklearn_metarec.utils._sklearn import Interval
 class Fallback(EnsembleRecommender):
     """One ranker after the other: the next where a user is new or a list is short.
 
-    The first member serves the users with at least `min_history` pairs, the next those
-    with fewer, and so on; the last serves whoever is left. Items that a member does
-    not know (others may have them from a side table) follow below all those it
-    knows, in the next member's order, so that a list is not short while any member has
-    candidates.
+    The first member serves the users with at least `min_history` pairs of whom it can
+    tell something, the next those who are left, and so on; the last serves everyone
+    else. A member's list ends where it says no more of an item than of one that it
+    does not know (for `ItemKNN` an item that is no neighbour of what the user has): the
+    rest follows below, in the next member's order, so that no list is short while any
+    member has candidates.
 
     `partial_fit` is that of the members, and exists where all have one; `history=` is
     folded into each member, and counts.
@@ -59,6 +65,7 @@ class Fallback(EnsembleRecommender):
     See Also
     --------
     Blend : Several recommenders at once.
+    Slots : Each recommender has places of its own in a list.
 
     References
     ----------
@@ -110,70 +117,112 @@ class Fallback(EnsembleRecommender):
         return [*map(int, demands), 0]
 
     def _combine(self, profiles, scorers):
-        known = [
-            np.isin(np.arange(len(self.items_)), self._items.lookup(member.items_))
-            for member in self.estimators_
-        ]
-        return _Chain(scorers, known, self._serving(profiles))
+        return _Chain(
+            scorers, self._known_items(), self._priors(), self._serving(profiles)
+        )
 
     def _serving(self, profiles: Profiles):
         """Return which member serves each user."""
         n_pairs = np.diff(profiles.matrix.indptr)
         enough = np.array([n_pairs >= demand for demand in self._thresholds()])
+        enough[:-1] &= ~self._strange(profiles)[:-1]
         return np.argmax(enough, axis=0)
 
+    def _strange(self, profiles):
+        """Return which members cannot tell which users."""
+        own = self._member_profiles(profiles)
+        return np.array(
+            [
+                member._cannot_tell(theirs)
+                for member, theirs in zip(self.estimators_, own, strict=True)
+            ]
+        )
+
     def _cannot_tell(self, profiles):
-        cold = [
-            member._cannot_tell(own)
-            for member, own in zip(
-                self.estimators_, self._member_profiles(profiles), strict=True
-            )
-        ]
-        return np.array(cold)[self._serving(profiles), np.arange(len(profiles))]
+        serving = self._serving(profiles)
+        return self._strange(profiles)[serving, np.arange(len(profiles))]
+
+    def _server(self, profiles, col):
+        """Return which member an item of one user is from."""
+        chain = self._combine(profiles, self._member_scorers(profiles))
+        return int(chain.scores_of(0)[1][col])
+
+    def _trace(self, profiles, col):
+        if col < 0:
+            return super()._trace(profiles, col)
+        first, last = int(self._serving(profiles)[0]), self._server(profiles, col)
+        demands, n_pairs = self._thresholds(), profiles.matrix.nnz
+        steps = []
+        for place, (name, _) in enumerate(self._named_members()):
+            member = self.estimators_[place]
+            if place < first:
+                few = n_pairs < demands[place]
+                why = f"has {n_pairs} pairs of {demands[place]}" if few else "is new"
+                steps.append(Step(name, f"passed the user on, who {why} to it"))
+            elif place < last:
+                steps.append(Step(name, "passed the item on: nothing to say of it"))
+            elif place == last:
+                steps += self._member_steps(name, member, profiles, col)
+        return [*steps, ranked(self, profiles, col, self._verdict(profiles, col))]
+
+    def _verdict(self, profiles, col):
+        name = self._named_members()[self._server(profiles, col)][0]
+        return f"took it from {name!r}"
 
     def _contributions(self, profiles, col):
-        place = self._serving(profiles)[0]
-        member = self.estimators_[place]
-        own = self._member_profiles(profiles)[place]
-        own_col = member._items.lookup(self.items_[col : col + 1])[0]
-        if own_col < 0 or not hasattr(member, "_contributions"):
+        place = self._server(profiles, col)
+        first = place == self._serving(profiles)[0]
+        parts = self._member_contributions(place, profiles, col)
+        if parts is None:
             score = self._make_scorer(profiles).pairs(np.zeros(1, int), np.array([col]))
             return float(score[0]), np.empty(0, dtype=np.int32), np.empty(0), False
-        baseline, cols, values, exact = member._contributions(own, own_col)
-        return baseline, self._items.lookup(member._items.ids[cols]), values, exact
+        baseline, cols, values, exact = parts
+        # Below another's items the scores are moved down.
+        return baseline, cols, values, exact and first
 
 
 class _Chain(BlockScorer):
     """Each user's scores by the member that serves them, completed by the next ones."""
 
-    def __init__(self, scorers, known, serving):
-        super().__init__(len(serving), len(known[0]))
+    def __init__(self, scorers, known, priors, serving):
+        super().__init__(len(serving), known.shape[1])
         self.scorers = scorers
         self.known = known
+        self.priors = priors
         self.serving = serving
 
     def block(self, lo, hi, out):
         """Write all items' scores of users lo to hi into `out`."""
-        out = out[: hi - lo]
-        missing = np.ones(out.shape, dtype=bool)
+        for user in range(lo, hi):
+            out[user - lo] = self.scores_of(user)[0]
+
+    def scores_of(self, user):
+        """Return a user's scores, and which member each is from."""
+        scores = np.zeros(self.n_items, dtype=np.float32)
+        servers = np.full(self.n_items, -1, dtype=np.int8)
         row = np.empty((1, self.n_items), dtype=np.float32)
-        for place, (scorer, known) in enumerate(
-            zip(self.scorers, self.known, strict=True)
-        ):
-            due = (self.serving[lo:hi] <= place) & missing.any(axis=1)
-            for user in np.flatnonzero(due):
-                scorer.block(lo + user, lo + user + 1, row)
-                _complete(out[user], missing[user], row[0], known)
-        out[missing] = 0
+        first, last = int(self.serving[user]), len(self.scorers) - 1
+        # The last one orders all it knows; what it does not know, those before.
+        for place in [*range(first, last + 1), *range(last)]:
+            if (servers >= 0).all():
+                break
+            scorer, known = self.scorers[place], self.known[place]
+            scorer.block(user, user + 1, row)
+            if place < last and not (servers == last).any():
+                prior = self.priors[place]
+                known = named_items(scorer, known, prior, row, user, user + 1)[0]
+            _complete(scores, servers, row[0], known, place)
+        return scores, servers
 
 
-def _complete(scores, missing, more, known):
+def _complete(scores, servers, more, named, place):
     """Put scores where there are none yet, below those that are there."""
-    new = missing & known
+    missing = servers < 0
+    new = missing & named
     if not new.any():
         return
     shift = 0.0
     if not missing.all():
         shift = scores[~missing].min() - more[new].max() - 1
     scores[new] = more[new] + np.float32(shift)
-    missing[new] = False
+    servers[new] = place

@@ -12,7 +12,7 @@ class MFRegressor(RatingFactorMixin, BaseRatingRecommender):
         (r - mu - b_u - b_i - p_u . q_i)^2
 
     plus `bias_regularization` times the sum of all b^2 plus the sum over users and
-    items of l |p_u|^2 and l |q_i|^2, where mu is the weighted mean rating, and
+    items of ``l (|p_u|^2 + |q_i|^2)``, where mu is the weighted mean rating, and
     l = s `regularization` (n + 10) ^ `scale_regularization` for a user or item with n
     ratings; s, the standard deviation of the ratings, makes the penalty independent
     of their unit. Bias and factors of a user, then of an item, are solved for

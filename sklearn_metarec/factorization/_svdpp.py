@@ -29,8 +29,8 @@ class SVDppRegressor(RatingFactorMixin, BaseRatingRecommender):
         (r - mu - b_u - b_i - q_i . (p_u + s_u))^2
 
     plus `bias_regularization` times the sum of all b^2, plus the sum over users and
-    items of l |p_u|^2 and l |q_i|^2, plus s `implicit_regularization` times the sum of
-    all |y_j|^2, where mu is the weighted mean rating, and l = s `regularization`
+    items of ``l (|p_u|^2 + |q_i|^2)``, plus s `implicit_regularization` times that of
+    all ``|y_j|^2``, where mu is the weighted mean rating, and l = s `regularization`
     (n + 10) ^ `scale_regularization` for a user or item with n ratings; s, the standard
     deviation of the ratings, makes the penalties independent of their unit.
 

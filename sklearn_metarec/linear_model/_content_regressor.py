@@ -27,8 +27,8 @@ class ContentRegressor(FeatureMixin, BaseRatingRecommender):
     standardized over the items, and q_u what the user's ratings say of the features:
 
     - `profile="ridge"`: the q that minimizes the squared error of the user's ratings
-      plus l |q|^2, where l is `regularization` times the mean of all |p|^2. It is on
-      the scale of the ratings.
+      plus ``l |q|^2``, l being `regularization` times the mean of all ``|p|^2``. It is
+      on the scale of the ratings.
     - `profile="sum"`: the sum of the vectors of the user's items, each times its
       rating; `"mean"`: that sum divided by the number of ratings. They tell which items
       are alike what the user likes, but not by how much the rating differs.

@@ -1,9 +1,11 @@
 """The verbs of a recommender, passed on to the one that a selection chose."""
 
+from dataclasses import replace
 from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_metarec._explanation import Step, Trace
 from sklearn_metarec.meta._portfolio import default_candidates
 from sklearn_metarec.utils._sklearn import available_if, is_fitted
 
@@ -136,9 +138,12 @@ class ChosenRecommender:
         Returns
         -------
         explanation : Explanation
-            As of the chosen recommender.
+            As of the chosen recommender; the trace begins with the choice.
         """
-        return self._best().explain(user, item, history=history)
+        best = self._best()
+        reasons = best.explain(user, item, history=history)
+        chose = Step(type(self).__name__, f"chose {type(best).__name__}")
+        return replace(reasons, trace=Trace([chose, *reasons.trace]))
 
     @_best_has("seen_pairs")
     def seen_pairs(self, users, items):

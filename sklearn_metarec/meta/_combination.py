@@ -136,14 +136,14 @@ def blend(leaders, folds, metric, rng):
 
     alone = np.eye(len(leaders))
     single = np.concatenate(values(alone[0]))
-    n_users = len(single)
+    users = np.concatenate([fold.users for fold in folds])
 
-    def learn(users):
-        return _greedy(alone, lambda c: np.concatenate(values(c)), users)
+    def learn(some):
+        return _greedy(alone, lambda c: np.concatenate(values(c)), some)
 
-    honest = _cross_fitted(lambda users: learn(users)[1], n_users, rng)
-    counts, _ = learn(np.ones(n_users, dtype=bool))
-    if np.count_nonzero(counts) < 2 or not is_better(honest, single, rng):
+    honest = _cross_fitted(lambda some: learn(some)[1], users, rng)
+    counts, _ = learn(np.ones(len(users), dtype=bool))
+    if np.count_nonzero(counts) < 2 or not is_better(honest, single, rng, users):
         return None
     everyone = [leaders[0].outcomes[place].values.copy() for place in range(len(folds))]
     for all_values, fold, some in zip(everyone, folds, values(counts), strict=True):
@@ -167,7 +167,7 @@ def _greedy(alone, values, chosen):
     return counts, best
 
 
-def _cross_fitted(learn, n_users, rng):
+def _cross_fitted(learn, users, rng):
     """Return the values of each user by what was learned from the other half.
 
     Parameters
@@ -184,11 +184,12 @@ def _cross_fitted(learn, n_users, rng):
     values : ndarray of shape (n_users,)
         Free of the optimism of what was chosen on the same users.
     """
-    half = rng.permutation(n_users) % 2 == 0
+    different, place = np.unique(users, return_inverse=True)
+    half = (rng.permutation(len(different)) % 2 == 0)[place]
     return np.where(half, learn(~half), learn(half))
 
 
-def is_better(values, than, rng):
+def is_better(values, than, rng, users=None):
     """Tell whether values are larger for sure.
 
     Parameters
@@ -197,17 +198,27 @@ def is_better(values, than, rng):
         Of the same users or rows.
     rng : RandomState
         Draws the resamples of the test.
+    users : ndarray of shape (n,), default=None
+        Whose values they are: a user of several folds counts as one.
 
     Returns
     -------
     better : bool
         By a one-sided paired bootstrap; False if there are few.
     """
+    if users is not None:
+        values, than = _mean_of(users, values), _mean_of(users, than)
     if len(values) < _MIN_USERS:
         return False
     test = paired_test(values, than, random_state=rng)
     # Two-sided p is twice the chance of so large a gain where there is none.
     return test.difference > 0 and test.p_value / 2 < _P_VALUE
+
+
+def _mean_of(users, values):
+    """Return the mean value of each user."""
+    _, place = np.unique(users, return_inverse=True)
+    return np.bincount(place, weights=values) / np.bincount(place)
 
 
 class Fold:
@@ -226,9 +237,11 @@ class Fold:
 
     Attributes
     ----------
-    users : ndarray
+    everyone : ndarray
         Ascending codes of the users with a relevant test row that is not one of
-        training, or a sample of them.
+        training.
+    users : ndarray
+        These, or a sample of them.
     places : ndarray
         Their places among all such users.
     lengths : ndarray
@@ -241,12 +254,12 @@ class Fold:
         known = np.unique(keys[train])
         relevant = test if y is None else test[y[test] > 0]
         relevant = relevant[~np.isin(keys[relevant], known)]
-        everyone = np.unique(table.rows[relevant])
-        kept = rng.permutation(len(everyone))[:MAX_USERS]
+        self.everyone = np.unique(table.rows[relevant])
+        kept = rng.permutation(len(self.everyone))[:MAX_USERS]
         self.places = np.sort(kept)
-        self.users = everyone[self.places]
+        self.users = self.everyone[self.places]
         self.lengths = np.bincount(known // n_items, minlength=len(table.users))
-        self.lengths = self.lengths[everyone]
+        self.lengths = self.lengths[self.everyone]
         of_users = np.zeros(len(table.users), dtype=bool)
         of_users[self.users] = True
         self.test = table[relevant[of_users[table.rows[relevant]]]]
@@ -339,8 +352,9 @@ def for_short_histories(best, others, folds, rng):
     if found is None:
         return None
     long, short, length = found
-    honest = _cross_fitted(lambda users: learn(users)[1], len(values), rng)
-    if not is_better(honest, values, rng):
+    owners = np.concatenate([fold.everyone for fold in folds])
+    honest = _cross_fitted(lambda users: learn(users)[1], owners, rng)
+    if not is_better(honest, values, rng, owners):
         return None
     combined = np.split(
         chosen,

@@ -49,6 +49,8 @@ class Personalizer:
         The rate of gradient descent.
     n_jobs : int or None
         Threads of the ridge heads.
+    known_vectors : ndarray of shape (n_items, n_head) or None
+        What the shared encoder makes of the items, where that is known.
     """
 
     inner: str
@@ -61,10 +63,13 @@ class Personalizer:
     precision: np.ndarray
     rate: float
     n_jobs: int | None = None
+    known_vectors: np.ndarray | None = None
 
     @cached_property
     def vectors(self):
         """What the shared encoder makes of the items."""
+        if self.known_vectors is not None:
+            return self.known_vectors
         f = ACTIVATIONS[self.encoder]
         return with_one(f(self.x @ self.W + self.b + self.own), self.encoder)
 

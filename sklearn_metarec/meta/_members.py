@@ -129,20 +129,38 @@ def member_scorer(member, stack, profiles):
     """Return a member's scorer of a call, in the codes of its stack."""
     if not isinstance(member, BaseRecommender):
         return _PredictingScorer(member, stack, profiles)
-    added = None
-    if profiles.added is not None:
-        added = _in_items_of(member, profiles.added)
-    codes = member._users.lookup(stack.users_)
-    own = Profiles(
-        member._history(), np.where(profiles.codes >= 0, codes[profiles.codes], -1),
-        added, profiles.context if member._reads_context else None, profiles.ids,
-    )  # fmt: skip
-    scorer = member._complete_scorer(own)
+    scorer = member._complete_scorer(profiles_of(member, stack, profiles))
     cols = member._items.lookup(stack.items_)
     same = len(cols) == len(member._items) and np.array_equal(
         cols, np.arange(len(cols))
     )
     return scorer if same else _RecodedScorer(scorer, cols, len(member._items))
+
+
+def profiles_of(member, stack, profiles):
+    """Return the users of a call of a stack as one of its members knows them."""
+    added, replaced = (
+        None if rows is None else _in_items_of(member, rows)
+        for rows in (profiles.added, profiles.replaced)
+    )
+    codes = member._users.lookup(stack.users_)
+    return Profiles(
+        member._history(), np.where(profiles.codes >= 0, codes[profiles.codes], -1),
+        added, profiles.context if member._reads_context else None, profiles.ids,
+        replaced,
+    )  # fmt: skip
+
+
+def member_contributions(member, stack, profiles, col):
+    """Return (cols, contributions, exact) of a member's score, in a stack's codes."""
+    if not isinstance(member, BaseRecommender):
+        return np.empty(0, dtype=np.int32), np.empty(0), False
+    own_col = int(member._items.lookup(stack.items_[col : col + 1])[0])
+    if own_col < 0:  # scored without the user's items
+        return np.empty(0, dtype=np.int32), np.empty(0), True
+    own = profiles_of(member, stack, profiles)
+    _, cols, values, exact = member._contributions(own, own_col)
+    return stack._items.lookup(member._items.ids[cols]), values, exact
 
 
 def _in_items_of(member, added):

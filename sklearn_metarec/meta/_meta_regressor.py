@@ -5,14 +5,13 @@ from numbers import Integral, Real
 import numpy as np
 from scipy.special import logit
 
-from sklearn_metarec._features import FeatureMixin
 from sklearn_metarec._iterating import as_table, epochs
 from sklearn_metarec._scoring import cosine_scorer
 from sklearn_metarec.base import BaseRatingRecommender
 from sklearn_metarec.factorization import MFRegressor
 from sklearn_metarec.interactions import compressed_parts
 from sklearn_metarec.meta._episodes import Adam, Rows, batches, padded
-from sklearn_metarec.meta._feature_vectors import FeatureVectors
+from sklearn_metarec.meta._feature_vectors import VectorsMixin
 from sklearn_metarec.meta._inner_loops import Personalizer, RatingScorer
 from sklearn_metarec.neural._tensorflow import load
 from sklearn_metarec.utils._sklearn import (
@@ -33,7 +32,7 @@ _INITIAL_STD = 0.1
 _NEAR_END = 1e-3
 
 
-class MetaRegressor(CallbackSupportMixin, FeatureMixin, BaseRatingRecommender):
+class MetaRegressor(CallbackSupportMixin, VectorsMixin, BaseRatingRecommender):
     """Predict a rating by a shared encoder of items and a head of the user's own.
 
     The encoder makes e_i = f(W'x_i + b + v_i) of the item's features x_i and, for
@@ -203,6 +202,7 @@ class MetaRegressor(CallbackSupportMixin, FeatureMixin, BaseRatingRecommender):
         "n_jobs": [Integral, None],
     }
     item_factors_: np.ndarray
+    item_vectors_: np.ndarray
     # An update leaves what users share as it is.
     _partial_fit_exact = False
 
@@ -237,11 +237,7 @@ class MetaRegressor(CallbackSupportMixin, FeatureMixin, BaseRatingRecommender):
     def _fit(self, history):
         seed = check_random_state(self.random_state).randint(2**31)
         rng = np.random.default_rng(seed)
-        self._features = {
-            side: FeatureVectors.fit(self._feature_rows(side), int(rng.integers(2**31)))
-            for side in ("item", "user")
-        }
-        self._vectors = self._all_vectors()
+        self._learn_vectors(rng)
         self._set_link(history)
         rows = self._rows(history)
         adam = Adam(self._start(history, rng))
@@ -259,13 +255,14 @@ class MetaRegressor(CallbackSupportMixin, FeatureMixin, BaseRatingRecommender):
         self._n_learned = history.matrix.nnz
 
     def _update(self, history, old, new):
-        if history.matrix.nnz > _OUTGROWN * self._n_learned:
+        if history.n_pairs > _OUTGROWN * self._n_learned:
             self._fit(history)
             return
-        self._vectors = self._all_vectors()
-        own = np.zeros((len(history.items), self.embedding_dim))
-        own[history.items.lookup(old.items.ids)] = self.item_factors_
-        self.item_factors_ = own
+        if "item" in self._update_vectors(old):
+            own = np.zeros((len(history.items), self.embedding_dim))
+            own[history.items.lookup(old.items.ids)] = self.item_factors_
+            self.item_factors_ = own
+            del self.item_vectors_
         shared = self._shared()
         self.item_vectors_ = shared.vectors
         place = history.users.lookup(old.users.ids)
@@ -400,14 +397,8 @@ class MetaRegressor(CallbackSupportMixin, FeatureMixin, BaseRatingRecommender):
             self.inner, self.encoder, self.inner_steps, self._vectors["item"],
             found["item_factors_"], found["weights_"], found["intercept_"],
             found["precision_"], found["inner_rate_"], self.n_jobs,
+            found.get("item_vectors_"),
         )  # fmt: skip
-
-    def _all_vectors(self):
-        sizes = {"item": len(self._items), "user": len(self._users)}
-        return {
-            side: self._features[side].transform(self._feature_rows(side), n)
-            for side, n in sizes.items()
-        }
 
     def _means(self, codes):
         means = self.mean_head_ + self._vectors["user"][codes] @ self.head_coef_

@@ -4,7 +4,6 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from sklearn_metarec._features import FeatureMixin
 from sklearn_metarec._iterating import as_table
 from sklearn_metarec._scoring import FactorScorer, cosine_scorer
 from sklearn_metarec.base import BaseRatingRecommender
@@ -15,7 +14,7 @@ from sklearn_metarec.interactions import (
     take_csr,
     transpose_csr,
 )
-from sklearn_metarec.meta._feature_vectors import FeatureVectors
+from sklearn_metarec.meta._feature_vectors import VectorsMixin
 from sklearn_metarec.meta._head_prior import (
     HeadPrior,
     Moments,
@@ -38,7 +37,7 @@ _TINY = 1e-6
 _OUTGROWN = 1.25
 
 
-class MetaRidgeRegressor(FeatureMixin, BaseRatingRecommender):
+class MetaRidgeRegressor(VectorsMixin, BaseRatingRecommender):
     """Predict a rating by a head of the user's own, under a prior learned over users.
 
     A rating is mu + b_i + z_i . h_u + noise. The item's bias b_i and its factors q_i
@@ -182,11 +181,7 @@ class MetaRidgeRegressor(FeatureMixin, BaseRatingRecommender):
         )
         factors = self._factors(history, int(rng.integers(2**31)))
         rated = np.bincount(history.matrix.indices, history.weights, len(self._items))
-        self._features = {
-            side: FeatureVectors.fit(self._feature_rows(side), int(rng.integers(2**31)))
-            for side in ("item", "user")
-        }
-        self._vectors = self._all_vectors()
+        self._learn_vectors(rng)
         features = self._vectors["item"]
         through_features = self._regress(factors, features, rated)
         hidden = rng.random(len(rated)) < self.hidden_items
@@ -204,38 +199,36 @@ class MetaRidgeRegressor(FeatureMixin, BaseRatingRecommender):
         self._n_learned = history.matrix.nnz
 
     def _update(self, history, old, new):
-        if history.matrix.nnz > _OUTGROWN * self._n_learned:
+        if history.n_pairs > _OUTGROWN * self._n_learned:
             self._fit(history)
             return
-        users, items = old.users, old.items
-        self._vectors = self._all_vectors()
+        if "item" in self._update_vectors(old):
+            self._know_items(history.items, old.items)
+        heads = self.user_heads_.copy()
+        if history.users is not old.users:
+            heads = self._means(np.arange(len(history.users)))
+            heads[history.users.lookup(old.users.ids)] = self.user_heads_
+        new = new.recode(history.users, history.items)
+        changed = np.flatnonzero(np.diff(new.matrix.indptr)).astype(np.int32)
+        own, means = history.take(changed), self._means(changed)
+        heads[changed] = self._heads(own, means)
+        items = np.unique(new.matrix.indices)
+        first = items[self.item_vectors_[items, -1] > 0]
+        if len(first):
+            self._rate_first(first, new, heads)
+            heads[changed] = self._heads(own, means)
+        self.user_heads_ = heads
+
+    def _know_items(self, items, known):
+        """Extend what there is of items to new ones, and to new features."""
         features = self._vectors["item"]
-        factors = self._unrated(features)
-        unrated = np.ones(len(factors))
-        place = history.items.lookup(items.ids)
-        n = factors.shape[1]
+        factors, unrated = self._unrated(features), np.ones(len(items))
+        place, n = items.lookup(known.ids), factors.shape[1]
         factors[place, 0] = self.item_biases_
         factors[place, 1:] = self.item_vectors_[:, 1:n]
         unrated[place] = self.item_vectors_[:, -1]
         self._set_items(factors, features)
         self.item_vectors_[:, -1] = unrated
-        known = history.users.lookup(users.ids)
-        heads = np.empty((len(history.users), self.user_heads_.shape[1]))
-        heads[known] = self.user_heads_
-        changed = history.users.lookup(new.users.ids)
-        changed = changed[np.diff(new.matrix.indptr) > 0]
-        own, means = history.take(changed), self._means(changed)
-        heads[changed] = self._heads(own, means)
-        # Some may be known from a side table alone.
-        others = np.ones(len(heads), dtype=bool)
-        others[known] = others[changed] = False
-        heads[others] = self._means(np.flatnonzero(others))
-        rated = np.bincount(history.matrix.indices, minlength=len(unrated)) > 0
-        first = np.flatnonzero(rated & (unrated > 0))
-        if len(first):
-            self._rate_first(first, history, heads)
-            heads[changed] = self._heads(own, means)
-        self.user_heads_ = heads
 
     def _factors(self, history, seed):
         """Return [bias | factors] of all items, those of unrated ones being zero."""
@@ -248,14 +241,6 @@ class MetaRidgeRegressor(FeatureMixin, BaseRatingRecommender):
         place = history.items.lookup(model.items_)
         factors[place, 0], factors[place, 1:] = model.item_biases_, model.item_factors_
         return factors
-
-    def _all_vectors(self):
-        """Return the vectors of the features of all items and users."""
-        sizes = {"item": len(self._items), "user": len(self._users)}
-        return {
-            side: self._features[side].transform(self._feature_rows(side), n)
-            for side, n in sizes.items()
-        }
 
     def _regress(self, factors, features, rated):
         """Learn [bias | factors] from features; return them as if each was not rated.
@@ -343,6 +328,9 @@ class MetaRidgeRegressor(FeatureMixin, BaseRatingRecommender):
 
     def _rate_first(self, items, history, heads):
         """Give items their bias and factors, by the heads of those who rated them."""
+        # In new arrays: should the update fail, the model has the old ones.
+        self.item_biases_ = self.item_biases_.copy()
+        self.item_vectors_ = self.item_vectors_.copy()
         n = self._coef.shape[1]
         matrix, source = take_csr(transpose_csr(history.matrix), items)
         indptr, users, ratings = compressed_parts(matrix)

@@ -7,20 +7,30 @@ from sklearn.model_selection import ParameterGrid
 from sklearn_metarec.dummy import PopularityRecommender
 from sklearn_metarec.factorization import FMRegressor, MFRegressor, SVDppRegressor
 from sklearn_metarec.linear_model import BiasRegressor
-from sklearn_metarec.meta._knowledge import experiences, portfolio, portfolio_for
+from sklearn_metarec.meta._knowledge import (
+    experiences,
+    portfolio,
+    portfolio_for,
+    predict_seconds,
+)
 from sklearn_metarec.neighbors import ItemKNNRegressor, UserKNNRegressor
 
-# How many configurations are tried, each of another model: on sets that the portfolio
-# was not learned from, further ones gain next to nothing
+# How many configurations come first, each of another model
 # (benchmarks/learn_portfolio.py).
 _LENGTH = 6
+# The seconds of one core that further ones are thought to take at most: on small
+# tables a comparison of everything costs next to nothing.
+_SECONDS = 10.0
+# And what share of the seconds there are.
+_SHARE = 0.25
 
 
-def default_candidates(task, known=None, features=None):
+def default_candidates(task, known=None, features=None, seconds=None):
     """Return what is tried by default as (name, estimator, parameters).
 
     Rankers are ordered by what is known of other data sets: each next one adds most
-    to those before it. Popularity comes last: it costs nothing, and may be best for
+    to those before it. Other settings of the same models follow, as many as the table
+    makes cheap. Popularity is always there: it costs nothing, and may be best for
     users of whom little is known. Rating models are ordered by hand, by accuracy for
     their cost.
 
@@ -33,6 +43,8 @@ def default_candidates(task, known=None, features=None):
     features : dict of str to float, default=None
         Meta-features of the table: what is known of its like counts more, where that
         has been shown to help.
+    seconds : float, default=None
+        What the selection may take.
 
     Returns
     -------
@@ -50,10 +62,23 @@ def default_candidates(task, known=None, features=None):
         order = portfolio(known, _LENGTH, per_model=1)
     else:
         order = portfolio_for(features, known, _LENGTH, per_model=1)
+        order += _cheap(order, known, features, seconds)
     made = [(c.make(), dict(c.params)) for c in order]
     if not any(isinstance(model, PopularityRecommender) for model, _ in made):
         made.append((PopularityRecommender(), {}))
     return [(_name(model), model, params) for model, params in made]
+
+
+def _cheap(order, known, features, seconds):
+    """Return what may be tried beside the first ones for a few seconds more."""
+    left = _SECONDS if seconds is None else min(_SECONDS, _SHARE * seconds)
+    further = []
+    for configuration in portfolio(known):
+        cost = predict_seconds(known, configuration, features)
+        if configuration not in order and cost is not None and cost <= left:
+            further.append(configuration)
+            left -= cost
+    return further
 
 
 def _name(model):

@@ -24,7 +24,7 @@ def shares(n_rows):
     return plan
 
 
-def survivors(scores, values, order):
+def survivors(scores, values, order, n_folds=1):
     """Return the candidates that run on, best first.
 
     Parameters
@@ -35,6 +35,9 @@ def survivors(scores, values, order):
         From candidate to its values a user, or None.
     order : dict
         From candidate to its place in the portfolio, which decides ties.
+    n_folds : int, default=1
+        How many folds the values are of. These may have their users in common, so
+        that all values of a user count as one.
 
     Returns
     -------
@@ -43,16 +46,16 @@ def survivors(scores, values, order):
     """
     ranked = sorted(scores, key=lambda c: (-scores[c], order[c]))
     half = ranked[: -(-len(ranked) // 2)]
-    return [c for c in half if not _is_behind(values[half[0]], values[c])]
+    return [c for c in half if not _is_behind(values[half[0]], values[c], n_folds)]
 
 
-def _is_behind(best, other):
+def _is_behind(best, other, n_folds):
     if best is None or other is None or len(best) != len(other):
         return False
     difference = best - other
     if len(difference) < 2:
         return False
-    error = difference.std(ddof=1) / np.sqrt(len(difference))
+    error = difference.std(ddof=1) / np.sqrt(len(difference) / n_folds)
     return difference.mean() > _BEHIND * error + _MARGIN * abs(best.mean())
 
 

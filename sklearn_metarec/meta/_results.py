@@ -2,6 +2,18 @@
 
 import numpy as np
 
+from sklearn_metarec.utils._html import escape, table
+
+_N_SHOWN = 10
+_STYLE = (
+    "<style>.metarec-board{color-scheme:light dark;font-size:.875em;"
+    "margin:.5em 0;overflow-x:auto}.metarec-board table{border-collapse:collapse}"
+    ".metarec-board caption{text-align:left;font-weight:bold;padding:.3em 0}"
+    ".metarec-board th,.metarec-board td{padding:.2em .8em .2em 0;text-align:left;"
+    "font-weight:normal}.metarec-board .n{text-align:right}"
+    ".metarec-board .best{font-weight:bold}</style>"
+)
+
 # Standard errors in a half of a 95% interval.
 _Z = 1.96
 
@@ -62,7 +74,9 @@ def _interval(record, measure):
     values = record.values
     if values is None or len(values) < 2:
         return np.nan, np.nan
-    error = _Z * values.std(ddof=1) / np.sqrt(len(values))
+    # The folds may have their users in common, but no row: all of a user counts as one.
+    n_values = len(values) / (1 if measure.metric == "rmse" else len(record.outcomes))
+    error = _Z * values.std(ddof=1) / np.sqrt(n_values)
     bounds = (values.mean() - error, values.mean() + error)
     if measure.metric == "rmse":  # of negated squares
         return tuple(-np.sqrt(max(-bound, 0.0)) for bound in bounds)
@@ -98,3 +112,40 @@ def leaderboard(results):
         }
     )
     return frame.sort_values("rank", ignore_index=True)
+
+
+def leaderboard_html(board, best):
+    """Return a leaderboard for a notebook: the first configurations, the chosen bold.
+
+    Parameters
+    ----------
+    board : DataFrame
+        As of :func:`leaderboard`.
+    best : int
+        The rank of the chosen one.
+
+    Returns
+    -------
+    html : str
+        With its own style.
+    """
+    shown = board[board["share"] > 0].head(_N_SHOWN)
+    rows = []
+    for row in shown.itertuples():
+        name = escape(row.candidate)
+        if row.rank == best:
+            name = f'<span class="best">{name} (chosen)</span>'
+        params = ", ".join(f"{key}={value!r}" for key, value in row.params.items())
+        interval = f"{row.low:.4f} to {row.high:.4f}" if row.low == row.low else ""
+        rows.append(
+            [
+                name, escape(params), f"{row.score:.4f}", interval, f"{row.share:.0%}",
+                f"{row.fit_time:.2f} s",
+            ]
+        )  # fmt: skip
+    listed = table(
+        f"Leaderboard: {len(shown)} of {len(board)} configurations",
+        ["Candidate", "Settings", "Score", "95% interval", "Users", "Fit"],
+        rows, numeric=2,
+    )  # fmt: skip
+    return f'{_STYLE}<div class="metarec-board">{listed}</div>'

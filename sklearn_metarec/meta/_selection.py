@@ -23,6 +23,10 @@ _PER_ROUND = 4
 # How many rating models are stacked, and on how many folds: each costs a fit of all.
 _MODELS_STACKED = 4
 _STACK_FOLDS = 3
+# What is thought to take so many seconds of one core at most is not raced on samples,
+# nor are so few of the others.
+_QUICK = 4.0
+_FEW = 2
 _OUT_OF_IT = ("failed", "unmeasured", "skipped")
 # A refit sees all rows, a fit of the comparison those of a training part.
 _REFIT_FACTOR = 1.5
@@ -124,6 +128,8 @@ class Selection:
         What other data sets taught of scores and costs.
     report : callable
         Takes a line of progress.
+    progress : Progress
+        What callbacks see.
 
     Attributes
     ----------
@@ -146,6 +152,7 @@ class Selection:
         combining,
         known,
         report,
+        progress,
     ):
         self.records = records
         self.data = data
@@ -154,6 +161,7 @@ class Selection:
         self.clock = clock
         self.n_jobs = n_jobs
         self.report = report
+        self.progress = progress
         self.exhausted = False
         self.race = []
         self._evaluations, self._used = np.inf, 0
@@ -182,7 +190,10 @@ class Selection:
         self.folds, self.kept = self.folds[:n_folds], self.kept[:n_folds]
         self._evaluations = np.inf if evaluations is None else evaluations
         runners = self.records[:n_configs]
-        for share in plan:
+        runners = self._run_quick(runners)
+        # A sample is to say which of many to drop.
+        plan = plan if len(runners) > _FEW else plan[-1:]
+        for share in plan if runners else ():
             self._run_share(runners, share)
             finished = [r for r in runners if r.share == share and r.status == "ran"]
             if share == plan[-1] or not finished:
@@ -192,8 +203,24 @@ class Selection:
                 if record not in runners:
                     record.status = "out"
             decided = len(runners) == 1 and runners[0].score > -np.inf
-            if decided and not runners[0].space:
+            if (decided and not runners[0].space) or self.progress.stopped:
                 return
+
+    def _run_quick(self, runners):
+        """Measure at once what takes no time; return the others.
+
+        What is best on a sample of the users need not be so on all: some models gain
+        more than others from more rows.
+        """
+        expected = [self._of_other_sets(record) for record in runners]
+        quick = [
+            record
+            for record, seconds in zip(runners, expected, strict=True)
+            if seconds is not None and seconds <= _QUICK
+        ]
+        if quick:
+            self._run_share(quick, 1.0)
+        return [record for record in runners if record not in quick]
 
     def tune(self, n):
         """Measure further settings of the leaders, at most n; a record each."""
@@ -202,7 +229,7 @@ class Selection:
             n_folds = len(self.folds)
             affordable = (self._evaluations - self._used) / n_folds
             size = int(min(n, _PER_ROUND, affordable))
-            if not leaders or size < 1:
+            if not leaders or size < 1 or self.progress.stopped:
                 return
             shares = np.diff(np.linspace(0, size, len(leaders) + 1).astype(int))[::-1]
             new = []
@@ -222,7 +249,7 @@ class Selection:
                         )
                     )  # fmt: skip
                     self.records.append(new[-1])
-            self._run_share(new, 1.0)
+            self._run_share(new, 1.0, "tuning")
             n -= size
 
     def _leading(self):
@@ -262,6 +289,8 @@ class Selection:
         leaders = self._leading()[:_MODELS_STACKED]
         if self.measure.metric != "rmse" or len(leaders) < 2 or affordable < 1:
             return
+        if self.progress.stopped:
+            return
         names = [leader.name.replace("__", "_") for leader in leaders]
         members = [(n, r.estimator) for n, r in zip(names, leaders, strict=True)]
         fits = sum(leader.mean_time("fit_time") for leader in leaders)
@@ -271,7 +300,7 @@ class Selection:
             len(self.records), expected=(_STACK_FOLDS + 1) * fits,
         )  # fmt: skip
         self.records.append(record)
-        self._run_share([record], 1.0)
+        self._run_share([record], 1.0, "stacking")
         if record.outcomes and not _combination.is_better(
             record.values, leaders[0].values, self._rng
         ):
@@ -319,10 +348,16 @@ class Selection:
             {place: record.score for place, record in by_place.items()},
             {place: record.values for place, record in by_place.items()},
             {place: place for place in by_place},
+            len(self.folds),
         )
         return [by_place[place] for place in places]
 
-    def _run_share(self, runners, share):
+    def _run_share(self, runners, share, task=None):
+        name = task or f"race on {share:.0%} of the users"
+        with self.progress.round(name, len(runners) * len(self.folds)):
+            self._evaluate(runners, share)
+
+    def _evaluate(self, runners, share):
         folds = [self._sample(train, test, share) for train, test in self.folds]
         measures = [self.measure] * len(folds)
         if share == 1 and self.kept:
@@ -356,6 +391,7 @@ class Selection:
         )
         for (place, fold), outcome in running:
             record = by_place[place]
+            self.progress.evaluated(record.name)
             if outcome.error is not None or not np.isfinite(outcome.score):
                 self._note_failure(record, outcome)
                 continue
@@ -395,7 +431,9 @@ class Selection:
 
     def _guess(self, record, share):
         """Predict seconds from other data sets, and from how fast this machine is."""
-        seconds = self._of_other_sets(record)
+        seconds = None
+        if self.clock.seconds is not None:
+            seconds = self._of_other_sets(record)
         if seconds is None:
             return None
         ratios = [
@@ -407,7 +445,7 @@ class Selection:
         return seconds * speed * share**_COST_EXPONENT
 
     def _of_other_sets(self, record):
-        if self.clock.seconds is None or not self._known:
+        if not self._known:
             return None
         configuration = Configuration.of(record.estimator, record.params)
         return predict_seconds(self._known, configuration, self._sizes)

@@ -19,6 +19,7 @@ from sklearn_metarec._vocabulary import Vocabulary
 from sklearn_metarec.base import BaseRecommender, unchanged_on_failure
 from sklearn_metarec.interactions import (
     Interactions,
+    check_is_table,
     encode_interactions,
     has_named_columns,
 )
@@ -35,7 +36,12 @@ from sklearn_metarec.meta._evaluation import (
 from sklearn_metarec.meta._knowledge import Configuration, experiences
 from sklearn_metarec.meta._meta_features import meta_features
 from sklearn_metarec.meta._portfolio import default_candidates, expand, spaces
-from sklearn_metarec.meta._results import leaderboard, search_results
+from sklearn_metarec.meta._progress import Progress
+from sklearn_metarec.meta._results import (
+    leaderboard,
+    leaderboard_html,
+    search_results,
+)
 from sklearn_metarec.meta._selection import Record, Selection
 from sklearn_metarec.meta._store import MetaStore
 from sklearn_metarec.meta._tuning import SPACES
@@ -46,8 +52,10 @@ from sklearn_metarec.model_selection import (
     WarmKFold,
 )
 from sklearn_metarec.utils._sklearn import (
+    CallbackSupportMixin,
     Interval,
     StrOptions,
+    VisualBlock,
     check_random_state,
     check_sample_weight,
     column_or_1d,
@@ -56,15 +64,21 @@ from sklearn_metarec.utils._sklearn import (
 )
 
 _TEST_SIZE = 0.2
+# Of a table with fewer rows than that one random part says too little: several are
+# held out in turn.
+_ROWS_ENOUGH = 20_000
+_MAX_REPEATS = 5
 
 
-class MetaSelector(ChosenRecommender, MetaEstimatorMixin, BaseEstimator):
+class MetaSelector(
+    CallbackSupportMixin, ChosenRecommender, MetaEstimatorMixin, BaseEstimator
+):
     """Choose among recommenders and their settings by an honest comparison.
 
-    The configurations race on a held-out part of the table, first on a sample of the
-    users and then on growing ones; those that are behind for sure, by a paired test
-    over the users, run no further. The best is fitted on all rows, and the selector
-    then behaves as that recommender.
+    The configurations race on a held-out part of the table: those that are thought to
+    take long first on a sample of the users and then on growing ones, and those that
+    are behind for sure, by a paired test over the users, run no further. The best is
+    fitted on all rows, and the selector then behaves as that recommender.
 
     Ids are encoded once for all of this package's recommenders; other estimators and
     pipelines get the table as it is.
@@ -87,7 +101,8 @@ class MetaSelector(ChosenRecommender, MetaEstimatorMixin, BaseEstimator):
     cv : int, splitter or iterable, default=None
         An int: that many folds of `WarmKFold`. By default one split: the last fifth
         in time where the table has a time column, else a random fifth of each user's
-        pairs.
+        pairs, drawn up to five times where the table has
+        fewer than 20,000 rows and the budget is not a number of evaluations.
     budget : str or int, default=None
         A ceiling: seconds ("60s", "5min", "1h"), with the start of workers and the
         refit counted, or a number of evaluations (one fit on one fold). Without one,
@@ -116,7 +131,8 @@ class MetaSelector(ChosenRecommender, MetaEstimatorMixin, BaseEstimator):
     random_state : int, RandomState or None, default=None
         Draws the split, the samples, and the seeds of candidates that have none.
     verbose : int, default=0
-        Above 0, a line for each step is written to the standard error stream.
+        Above 0, a line for each step is written to the standard error stream. For
+        progress bars: `set_callbacks(sklearn.callback.ProgressBar())`.
 
     Attributes
     ----------
@@ -157,12 +173,14 @@ class MetaSelector(ChosenRecommender, MetaEstimatorMixin, BaseEstimator):
 
     Notes
     -----
-    The portfolio is an ordered list of configurations, each of another model. On a
-    family of data sets that it was not learned from, the best of its first six is
-    0.7% behind the best of a grid of 43. What is known of tables with similar
-    meta-features counts more only if that is better on the known data sets, each left
-    out in turn; on those that ship it is not (benchmarks/learn_portfolio.py prints
-    both), on 72 of a public table it is (benchmarks/selection.py).
+    The portfolio is an ordered list of configurations, the first six each of another
+    model. On a family of data sets that it was not learned from, the best of these is
+    0.7% behind the best of a grid of 43. Further settings of the same models follow
+    where the table is so small that all of them cost a few seconds. What is known of
+    tables with similar meta-features counts more only if that is better on the known
+    data sets, each left out in turn; on those that ship it is not
+    (benchmarks/learn_portfolio.py prints both), on 72 of a public table it is
+    (benchmarks/selection.py).
 
     A table in which no user has two pairs cannot be divided; then the first
     configuration is fitted, with a warning.
@@ -258,15 +276,17 @@ class MetaSelector(ChosenRecommender, MetaEstimatorMixin, BaseEstimator):
             clock = Clock(seconds)
             rng = check_random_state(self.random_state)
             known = self._known()
+            check_is_table(X)
             validate_data(self, X, skip_check_array=True)
             data = self._read(X, y, sample_weight)
             self.meta_features_ = meta_features(data.coded, data.y)
-            records = self._records(known, rng)
+            records = self._records(known, rng, seconds)
             measure = self._measure()
-            folds = self._folds(data, rng)
+            few = 1 if evaluations is not None else _MAX_REPEATS
+            folds = self._folds(data, rng, few)
             selection = Selection(
                 records, data, folds, measure, clock, self.n_jobs, rng,
-                self.combine == "auto", known, self._report,
+                self.combine == "auto", known, self._report, Progress(self, X, y),
             )  # fmt: skip
             if folds:
                 plan = _race.shares(len(data.coded))
@@ -279,16 +299,20 @@ class MetaSelector(ChosenRecommender, MetaEstimatorMixin, BaseEstimator):
                 self._remember(records)
             self._set_results(selection, records)
             if self.refit:
-                self._refit(records[self.best_index_], X, y, sample_weight, clock)
+                with selection.progress.refit(records[self.best_index_]) as model:
+                    self._refit(model, X, y, sample_weight, clock)
+            selection.progress.end()
         return self
 
     def _known(self):
         own = () if self.store is None else self.store.experiences(self.task)
         return [*experiences(self.task), *own]
 
-    def _records(self, known, rng):
+    def _records(self, known, rng, seconds):
         if self.candidates is None:
-            configurations = default_candidates(self.task, known, self.meta_features_)
+            configurations = default_candidates(
+                self.task, known, self.meta_features_, seconds
+            )
             laws = {
                 name: SPACES.get(type(model).__name__, {})
                 for name, model, _ in configurations
@@ -344,8 +368,11 @@ class MetaSelector(ChosenRecommender, MetaEstimatorMixin, BaseEstimator):
             return Measure(scoring)
         return Measure(scorer=scoring)
 
-    def _folds(self, data, rng):
-        """Return the folds, none where the table cannot be divided."""
+    def _folds(self, data, rng, repeats):
+        """Return the folds, none where the table cannot be divided.
+
+        A small table is divided at random several times, at most `repeats`.
+        """
         present = np.arange(len(data.coded))
         if data.sample_weight is not None:
             present = np.flatnonzero(data.sample_weight > 0)
@@ -355,7 +382,10 @@ class MetaSelector(ChosenRecommender, MetaEstimatorMixin, BaseEstimator):
         if splitter is None and table.time is not None:
             splitter = TemporalSplit(test_size=_TEST_SIZE)
         elif splitter is None:
-            splitter = PerUserShuffleSplit(test_size=_TEST_SIZE, random_state=seed)
+            n_splits = int(np.clip(_ROWS_ENOUGH // max(len(table), 1), 1, repeats))
+            splitter = PerUserShuffleSplit(
+                n_splits, test_size=_TEST_SIZE, random_state=seed
+            )
         elif isinstance(splitter, Integral):
             splitter = WarmKFold(splitter, shuffle=True, random_state=seed)
         if not hasattr(splitter, "split"):
@@ -416,10 +446,9 @@ class MetaSelector(ChosenRecommender, MetaEstimatorMixin, BaseEstimator):
         self.best_name_, self.best_params_ = best.name, best.params
         self.best_score_ = best.score
 
-    def _refit(self, record, X, y, sample_weight, clock):
-        self._report(f"fitting {record.name} {record.params or ''} on all rows")
+    def _refit(self, model, X, y, sample_weight, clock):
+        self._report(f"fitting {self.best_name_} {self.best_params_ or ''} on all rows")
         started = time.perf_counter()
-        model = clone(record.estimator)
         self.best_estimator_ = fit_weighted(model, X, y, sample_weight)
         self.refit_time_ = time.perf_counter() - started
         self._report(f"done after {clock.elapsed:.1f} s")
@@ -433,6 +462,23 @@ class MetaSelector(ChosenRecommender, MetaEstimatorMixin, BaseEstimator):
         """The configurations, best first, as a DataFrame."""
         check_is_fitted(self, "cv_results_")
         return leaderboard(self.cv_results_)
+
+    def _sk_visual_block_(self):
+        if hasattr(self, "best_estimator_"):
+            shown = [(f"chosen: {self.best_name_}", self.best_estimator_)]
+        else:
+            candidates = self.candidates or default_candidates(self.task)
+            shown = [(name, estimator) for name, estimator, _ in candidates]
+        names, estimators = zip(*shown, strict=True)
+        details = [str(estimator) for estimator in estimators]
+        return VisualBlock("parallel", estimators, names=names, name_details=details)
+
+    def _html_repr(self):
+        diagram = super()._html_repr()
+        if not hasattr(self, "cv_results_"):
+            return diagram
+        best = self.cv_results_["rank_test_score"][self.best_index_]
+        return diagram + leaderboard_html(self.leaderboard_, best)
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "best_estimator_" if self.refit else "cv_results_")

@@ -9,7 +9,8 @@ from sklearn.model_selection import GroupKFold
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_metarec._history import History, Rows, union
+from sklearn_metarec._explanation import scores_of
+from sklearn_metarec._history import History, Rows
 from sklearn_metarec.base import (
     BaseRatingRecommender,
     BaseRecommender,
@@ -21,6 +22,7 @@ from sklearn_metarec.meta._members import (
     StackScorer,
     combine,
     fit_members,
+    member_contributions,
     member_scorer,
     table_for,
 )
@@ -292,9 +294,9 @@ class StackedRegressor(BaseHeterogeneousEnsemble, BaseRatingRecommender):
             if isinstance(member, BaseRecommender):
                 # A member knows all ids of the rows.
                 if len(member._users) > len(history.users):
-                    users = union(users, member._users)
+                    users = users.union(member._users)
                 if len(member._items) > len(history.items):
-                    items = union(items, member._items)
+                    items = items.union(member._items)
         if users is history.users and items is history.items:
             return history
         return history.recode(users, items)
@@ -331,6 +333,20 @@ class StackedRegressor(BaseHeterogeneousEnsemble, BaseRatingRecommender):
         scorers = [member_scorer(each, self, profiles) for each in self.estimators_]
         users = self._known.of_profiles(profiles)
         return StackScorer(scorers, *self._weights_of(users, self._known.items))
+
+    def _contributions(self, profiles, col):
+        # How much a member weighs is a matter of how many items the user has, not of
+        # which: given the weights, the stack is a sum of its members.
+        scorer = self._make_scorer(profiles)
+        score = float(scores_of(scorer, 1, col)[0])
+        weights = scorer.of_users[0] + scorer.of_items[col]
+        added, exact = np.zeros(len(self.items_)), True
+        for member, weight in zip(self.estimators_, weights, strict=False):
+            cols, values, exactly = member_contributions(member, self, profiles, col)
+            added[cols] += weight * values
+            exact = exact and exactly
+        cols = profiles.matrix.indices
+        return score - added[cols].sum(), cols, added[cols], exact
 
     def _weights_of(self, users, items):
         """Return what users and items of some features add to the members' weights."""

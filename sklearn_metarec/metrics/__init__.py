@@ -27,6 +27,13 @@ from sklearn_metarec.metrics._beyond import (
 )
 from sklearn_metarec.metrics._codes import ranking_scores_from_codes
 from sklearn_metarec.metrics._names import parse_metric
+from sklearn_metarec.metrics._off_policy import (
+    PolicyValue,
+    dr_value,
+    ips_value,
+    replay_value,
+    snips_value,
+)
 from sklearn_metarec.metrics._ranking import ranking_scores
 from sklearn_metarec.metrics._significance import (
     MeanInterval,
@@ -38,14 +45,17 @@ from sklearn_metarec.metrics._significance import (
 __all__ = [
     "MeanInterval",
     "PairedTestResult",
+    "PolicyValue",
     "accuracy_at_k",
     "auc_at_k",
     "average_popularity_at_k",
     "coverage_at_k",
     "diversity_at_k",
+    "dr_value",
     "f1_at_k",
     "gini_at_k",
     "hit_rate_at_k",
+    "ips_value",
     "map_at_k",
     "mean_interval",
     "mrr_at_k",
@@ -57,7 +67,9 @@ __all__ = [
     "ranking_scores",
     "ranking_scores_from_codes",
     "recall_at_k",
+    "replay_value",
     "serendipity_at_k",
+    "snips_value",
     "tail_share_at_k",
     "user_coverage_at_k",
 ]

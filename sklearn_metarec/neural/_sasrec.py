@@ -118,6 +118,7 @@ class SASRec(NeuralMixin, BaseRecommender):
     """
 
     _reads_time = True
+    _history_class = OrderedHistory
     _of_items = ("items",)
     _parameter_constraints = {
         "embedding_dim": [Interval(Integral, 1, None, closed="left")],
@@ -151,18 +152,6 @@ class SASRec(NeuralMixin, BaseRecommender):
         self.n_iter_no_change = n_iter_no_change
         self.random_state = random_state
         self.n_jobs = n_jobs
-
-    def _collect(self, rows):
-        return OrderedHistory.from_rows(rows, rating=False)
-
-    def _set_history(self, history):
-        super()._set_history(history)
-        self._when = history.when
-
-    def _history(self):
-        return OrderedHistory(
-            self._users, self._items, self.history_, self._pair_weights, self._when
-        )
 
     def _start(self, history, rng):
         width = self.embedding_dim

@@ -41,6 +41,21 @@ class OrderedHistory(History):
         np.maximum.at(when, np.searchsorted(keys, rows * n_items + cols), place)
         return cls(pairs.users, pairs.items, matrix, pairs.weights, when)
 
+    def merge(self, other):
+        """Return the union with a later history, with vocabularies of its own."""
+        users, items = self.users.union(other.users), self.items.union(other.items)
+        return self.recode(users, items).add(other.recode(users, items))
+
+    def state(self):
+        """Return what a model's file holds of it, beside the vocabularies."""
+        return super().state() | {"_when": self.when}
+
+    @classmethod
+    def from_state(cls, users, items, state):
+        """Return what :meth:`state` told, and take it out of a model's state."""
+        names = ("history_", "_pair_weights", "_when")
+        return cls(users, items, *(state.pop(name) for name in names))
+
     def take(self, codes):
         """Return the rows of the given user codes; -1 gives an empty row."""
         pairs = super().take(codes)

@@ -34,7 +34,7 @@ def id_faults(column):
     distinct = np.asarray(distinct).tolist()
     # The code of a missing value, -1, takes the last place.
     blank = [isinstance(id_, str) and not id_.strip() for id_ in distinct] + [True]
-    infinite = [_is_number(id_) and not np.isfinite(id_) for id_ in distinct] + [False]
+    infinite = [_is_number(id_) and abs(id_) == np.inf for id_ in distinct] + [False]
     return np.array(blank)[codes], np.array(infinite)[codes]
 
 

@@ -1,5 +1,7 @@
 """What the transformers share: a table as columns, and columns as a table again."""
 
+from contextlib import suppress
+
 import numpy as np
 from scipy import sparse
 from sklearn import get_config
@@ -170,7 +172,12 @@ def _plain(values):
 
 def as_array(column):
     """Return a column as an ndarray of its own dtype."""
-    return np.asarray(column.to_numpy() if hasattr(column, "to_numpy") else column)
+    if hasattr(column, "to_numpy"):
+        # Whatever type NumPy has no name for, such as integers of 128 bits.
+        with suppress(Exception):
+            return np.asarray(column.to_numpy())
+        column = np.array([*column.to_list(), None], dtype=object)[:-1]
+    return np.asarray(column)
 
 
 def is_numeric(column):

@@ -25,6 +25,7 @@ from sklearn.utils._param_validation import (
     StrOptions,
     validate_params,
 )
+from sklearn.utils._repr_html.estimator import _VisualBlock as VisualBlock
 from sklearn.utils.metaestimators import _BaseComposition as BaseComposition
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names as check_feature_names
@@ -51,6 +52,7 @@ __all__ = [
     "InvalidParameterError",
     "Options",
     "StrOptions",
+    "VisualBlock",
     "available_if",
     "check_array",
     "check_feature_names",

@@ -29,9 +29,14 @@ ARGUMENTS = {
     "generator.py": ["--size", "1k", "--rounds", "1"],
     "import_time.py": ["--rounds", "1"],
     "metrics.py": ["--size", "1k", "--rounds", "1"],
+    "off_policy.py": ["--runs", "5", "--rows", "200"],
     "peers.py": ["--check"],
+    "reranking.py": ["--speed", "--size", "60", "40", "600"],
+    "privacy.py": ["--data", "1k", "--epsilons", "4", "--seeds", "1"],
     "scaling.py": ["--size", "1k", "10k", "--rounds", "1", "--output", "scaling.png"],
+    "serving.py": ["--size", "1k", "--requests", "20"],
     "speed.py": ["--size", "1k", "--rounds", "1"],
+    "updates.py": ["--size", "1k", "--rounds", "1", "--models", "EASE"],
 }
 SCRIPTS = sorted(path.name for path in BENCHMARKS.glob("[!_]*.py"))
 

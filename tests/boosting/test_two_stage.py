@@ -28,10 +28,10 @@ from sklearn_metarec._history import History, Profiles
 from sklearn_metarec._scoring import TableScorer
 from sklearn_metarec._vocabulary import Vocabulary
 from sklearn_metarec.base import BaseRecommender
-from sklearn_metarec.boosting._candidates import Candidates
 from sklearn_metarec.boosting._holdout import draw_folds, last_pairs
 from sklearn_metarec.boosting._pair_features import PairFeatures
 from sklearn_metarec.datasets import make_interactions
+from sklearn_metarec.ensemble._candidates import Candidates
 from sklearn_metarec.model_selection import PerUserShuffleSplit
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "two_stage.json"

@@ -95,9 +95,13 @@ def test_contributions_add_up(table):
     total = explained.baseline + explained.contributions.sum()
     assert total == pytest.approx(explained.score, rel=1e-5)
     assert len(explained.items) > 0
-    assert not Blend(
-        [("ease", EASE()), ("popular", PopularityRecommender())]
-    ).fit(table).explain(user, item).exact  # fmt: skip
+    # A member that does not look at the user is all baseline.
+    popular = [("ease", EASE()), ("popular", PopularityRecommender())]
+    mixed = Blend(popular).fit(table).explain(user, item)
+    assert mixed.exact
+    total = mixed.baseline + mixed.contributions.sum()
+    assert total == pytest.approx(mixed.score, rel=1e-5)
+    assert not Blend(popular, method="rank").fit(table).explain(user, item).exact
 
 
 def test_partial_fit_is_that_of_the_members(table):

@@ -5,7 +5,7 @@ import pytest
 from sklearn.callback import ScoringMonitor  # noqa: TID251  (as a user has it)
 from sklearn.metrics import r2_score
 
-from sklearn_metarec import IALS, FMRegressor, MFRegressor
+from sklearn_metarec import IALS, FMRanker, FMRegressor, MFRegressor
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ class Recorder:
             raise self.error
 
 
-@pytest.mark.parametrize("model", [FMRegressor, IALS, MFRegressor])
+@pytest.mark.parametrize("model", [FMRanker, FMRegressor, IALS, MFRegressor])
 def test_the_order_of_events(table, model):
     recorder = Recorder()
     model(2, max_iter=2).set_callbacks(recorder).fit(*table)
@@ -49,7 +49,7 @@ def test_the_order_of_events(table, model):
     assert recorder.events == expected
 
 
-@pytest.mark.parametrize("model", [FMRegressor, IALS, MFRegressor])
+@pytest.mark.parametrize("model", [FMRanker, FMRegressor, IALS, MFRegressor])
 def test_callbacks_end_when_a_fit_fails(table, model):
     X, y = table
     recorder = Recorder()

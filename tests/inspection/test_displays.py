@@ -6,6 +6,7 @@ mpl.use("Agg")
 
 import matplotlib.pyplot as plt
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LinearRegression
 
 from sklearn_metarec import (
     EASE,
@@ -16,7 +17,14 @@ from sklearn_metarec import (
     PopularityRecommender,
 )
 from sklearn_metarec.datasets import make_interactions
-from sklearn_metarec.inspection import LeaderboardDisplay, SelectionDisplay
+from sklearn_metarec.inspection import (
+    ExplanationDisplay,
+    LeaderboardDisplay,
+    PopularityBiasDisplay,
+    SelectionDisplay,
+    TopKCurveDisplay,
+)
+from sklearn_metarec.model_selection import PerUserShuffleSplit
 
 
 @pytest.fixture(scope="module")
@@ -96,3 +104,80 @@ def test_bad_input(selector):
     for display in (LeaderboardDisplay, SelectionDisplay):
         with pytest.raises(NotFittedError):
             display.from_selector(MetaSelector())
+
+
+# ------------------------------------------------------- curves, popularity, reasons
+
+
+@pytest.fixture(scope="module")
+def split():
+    X, _ = make_interactions(150, 60, 3000, random_state=0)
+    train, test = next(PerUserShuffleSplit(random_state=0).split(X))
+    return X[train], X[test]
+
+
+def test_quality_against_k(split):
+    train, test = split
+    models = [EASE().fit(train), EASE(5.0).fit(train)]
+    display = TopKCurveDisplay.from_estimator(models, test, k=[10, 1, 5])
+    assert [line.get_label() for line in display.lines_] == ["EASE", "EASE #2"]
+    assert display.lines_[0].get_xdata().tolist() == [1, 5, 10]
+    assert display.lines_[0].get_ydata()[-1] == pytest.approx(models[0].score(test))
+    means, lows, highs = display.curves["EASE"]
+    assert (lows < means).all()
+    assert (means < highs).all()
+    assert len(display.ax_.collections) == 2  # the intervals
+
+
+def test_quality_of_lists_as_of_their_model(split):
+    train, test = split
+    model = EASE().fit(train)
+    users = np.unique(test[:, 0])
+    items, _ = model.recommend(users, k=5)
+    ours = TopKCurveDisplay.from_predictions(test, users, items, metric="recall")
+    theirs = TopKCurveDisplay.from_estimator(model, test, metric="recall", k=ours.k)
+    assert ours.k.max() == 5
+    np.testing.assert_allclose(
+        ours.lines_[0].get_ydata(), theirs.lines_[0].get_ydata(), rtol=1e-6
+    )
+
+
+def test_popularity_of_what_is_shown(split):
+    train, _ = split
+    popular = PopularityRecommender().fit(train)
+    display = PopularityBiasDisplay.from_estimator({"floor": popular}, k=5)
+    floor, data = (line.get_xydata() for line in display.lines_)
+    assert display.lines_[0].get_label() == "floor"
+    np.testing.assert_allclose(floor[-1], [1, 1])
+    np.testing.assert_allclose(data[-1], [1, 1])
+    assert (floor[:, 1] >= data[:, 1] - 1e-9).all()
+    # The first point is the most popular item, and its share of the rows.
+    counts = np.unique(np.unique(train, axis=0)[:, 1], return_counts=True)[1]
+    assert data[0] == pytest.approx([1 / len(counts), counts.max() / counts.sum()])
+    items, _ = popular.recommend(k=5)
+    same = PopularityBiasDisplay.from_predictions(train, items)
+    np.testing.assert_allclose(same.lines_[0].get_xydata(), floor)
+
+
+def test_reasons_as_bars(split):
+    train, _ = split
+    model = EASE().fit(train)
+    user = train[0, 0]
+    item = model.recommend([user], k=1)[0][0, 0]
+    names = {i: f"$ Film {i}" for i in range(60)}
+    display = ExplanationDisplay.from_estimator(
+        model, user, item, item_names=names, max_items=3
+    )
+    widths = [bar.get_width() for bar in display.bars_]
+    assert sum(widths) == pytest.approx(model.predict([[user, item]])[0], rel=1e-4)
+    labels = [text.get_text() for text in display.ax_.get_yticklabels()]
+    assert labels[0] == "baseline"
+    assert labels[-1].endswith("others")
+    assert len(labels) == 5
+    display.figure_.canvas.draw()  # a dollar sign is no formula
+    assert str(item) in display.ax_.get_title(loc="left")
+
+
+def test_reasons_of_a_foreigner_are_none(split):
+    with pytest.raises(ValueError, match="does not explain"):
+        ExplanationDisplay.from_estimator(LinearRegression(), 1, 2)

@@ -24,6 +24,7 @@ from sklearn_metarec import (
     recommend,
 )
 from sklearn_metarec.datasets import make_interactions
+from sklearn_metarec.meta import _selection
 from sklearn_metarec.model_selection import PerUserShuffleSplit, make_ranking_scorer
 from sklearn_metarec.preprocessing import IdEncoder
 
@@ -118,7 +119,9 @@ def test_same_choice_for_any_number_of_workers(table, candidates, budget):
     pd.testing.assert_frame_equal(*boards)
 
 
-def test_races_on_samples_of_large_tables():
+def test_races_on_samples_of_large_tables(monkeypatch):
+    # As if all of them took long.
+    monkeypatch.setattr(_selection, "_QUICK", 0.0)
     X, y = make_interactions(3000, 200, 100_000, random_state=0)
     candidates = [
         ("random", RandomRecommender(), {}),

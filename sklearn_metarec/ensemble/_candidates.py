@@ -44,15 +44,18 @@ class Sources:
         The items whose codes are used here.
     n_candidates : int
         How many items each source may name.
+    allowed : ndarray of shape (n_items,), dtype=bool, default=None
+        Which items may be named; all by default.
     """
 
-    def __init__(self, models, profiles, items, n_candidates):
+    def __init__(self, models, profiles, items, n_candidates, allowed=None):
         self.scorers = [scorer_of(model, profiles, items) for model in models]
         # What a user has is no candidate; a pair of strength 0 is none of those.
         indptr, self._liked, _ = compressed_parts(drop_zeros(profiles.matrix))
         self._indptr = indptr
         self._n_items = len(items)
         self._k = min(n_candidates, len(items))
+        self._allowed = np.empty(0, dtype=bool) if allowed is None else allowed
 
     def find(self, lo, hi):
         """Return the candidates of users lo to hi: what any source has on top."""
@@ -66,7 +69,7 @@ class Sources:
         for scorer in self.scorers:
             scorer.block(lo, hi, buffer)
             topk.rank_block(
-                buffer, buffer.view(np.int32), 0, *denied, np.empty(0, dtype=bool),
+                buffer, buffer.view(np.int32), 0, *denied, self._allowed,
                 *nothing, np.empty(0, dtype=np.float32), *topk.scratch(n_items, k), k,
                 top, cols,
             )  # fmt: skip
@@ -78,3 +81,28 @@ class Sources:
         # ranker of trees may turn the last bit of a score into another list.
         scores = [scorer.pairs(users, items) for scorer in self.scorers]
         return Candidates(users, items, np.column_stack(scores))
+
+
+def put_on_top(out, users, cols, scores):
+    """Write scores of some items; all others follow below them in their order.
+
+    Parameters
+    ----------
+    out : ndarray of shape (n_users, n_items), dtype=float32
+        Scores of all items; changed in place. Users of whom no item is given keep
+        theirs.
+    users, cols : ndarray of shape (n,)
+        Rows, ascending, and columns of `out`.
+    scores : ndarray of shape (n,), dtype=float32
+        What is written there.
+    """
+    starts = np.flatnonzero(np.diff(users, prepend=-1))
+    lowest = np.minimum.reduceat(scores, starts)
+    rows = users[starts]
+    # Squeezed between 2 and 1 below the lowest.
+    others = out[rows]
+    others -= others.max(axis=1, keepdims=True)
+    span = -others.min(axis=1, keepdims=True)
+    others /= np.where(span > 0, span, 1)
+    out[rows] = others + (lowest - 1)[:, None]
+    out[users, cols] = scores

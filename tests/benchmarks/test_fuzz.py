@@ -1,0 +1,64 @@
+"""A short run of what `benchmarks/fuzz.py` does for as long as one likes."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+
+sys.path.insert(0, str(Path(__file__).parent.parent.parent / "benchmarks"))
+import _fuzzing
+
+sys.path.pop(0)
+
+
+def of_speed(slow):
+    found = _fuzzing.estimators()
+    return [name for name in found if (name in _fuzzing.SLOW) == slow]
+
+
+def run(name, n):
+    estimator = _fuzzing.estimators()[name]
+
+    # The same cases each time: new ones are for the script to find.
+    @settings(
+        max_examples=n, deadline=None, database=None, derandomize=True,
+        phases=[Phase.generate], suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(case=_fuzzing.cases(estimator))
+    def attempt(case):
+        _fuzzing.check(estimator, case)
+
+    attempt()
+
+
+@pytest.mark.parametrize("name", of_speed(slow=False))
+def test_no_table_does_more_than_raise_a_documented_error(name):
+    run(name, 25)
+
+
+@pytest.mark.parametrize("name", of_speed(slow=True))
+def test_nor_where_a_fit_takes_longer(name):
+    run(name, 3)
+
+
+@pytest.mark.filterwarnings("ignore")  # an odd table is warned of
+def test_most_cases_are_learned_from():
+    """Otherwise all of the above shows little."""
+    estimator, learned, n = _fuzzing.estimators()["EASE"], 0, 200
+
+    @settings(
+        max_examples=n, deadline=None, database=None, derandomize=True,
+        phases=[Phase.generate], suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(case=_fuzzing.cases(estimator))
+    def attempt(case):
+        nonlocal learned
+        try:
+            estimator.fit(case["X"], case["y"], case["weight"])
+        except _fuzzing.DOCUMENTED:
+            return
+        learned += 1
+
+    attempt()
+    assert learned > n / 3
