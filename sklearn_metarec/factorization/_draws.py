@@ -159,8 +159,9 @@ def fold_in(model, history, groups):
     indptr, cols, ratings = compressed_parts(history.matrix)
     used, codes = np.unique(cols, return_inverse=True)
     n_users, n_draws = len(indptr) - 1, len(model._constants)
-    item_factors = model.item_factors_[used].reshape(len(used), n_draws, -1)
-    n = 1 + item_factors.shape[2]
+    n_factors = model.item_factors_.shape[1] // n_draws
+    item_factors = model.item_factors_[used].reshape(len(used), n_draws, n_factors)
+    n = 1 + n_factors
     timed = model._period_numbers is not None
     vectors = np.zeros((n_users + len(used) + timed, n))
     partners = (n_users + codes).astype(np.int32)[:, None]
