@@ -241,7 +241,8 @@ class KerasBuilderRegressor(FeatureMixin, BaseRatingRecommender):
         weights = history.weights[index] / history.weights.mean()
 
         def inputs(pairs):
-            return named(*pairs.astype(np.int64).T, features)
+            user, item, row, col = pairs.astype(np.int64).T
+            return named(user, item, row, col, features)
 
         self.weights_, losses = load("keras_builder", self.n_jobs).fit(
             self._build(), inputs, pairs, targets[index], weights, self.batch_size,

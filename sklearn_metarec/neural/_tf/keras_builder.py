@@ -42,7 +42,7 @@ class _Wrapper(KerasRegressor):
 
 
 def fit(build, inputs, pairs, y, weights, batch_size, epochs, seed):
-    """Return (the weights of a fitted model, the loss of each epoch).
+    """Fit a new model.
 
     Parameters
     ----------
@@ -56,6 +56,13 @@ def fit(build, inputs, pairs, y, weights, batch_size, epochs, seed):
         Ratings and their weights.
     batch_size, epochs, seed : int
         As in Keras.
+
+    Returns
+    -------
+    weights : list of ndarray
+        The model's weights.
+    losses : list of float
+        The loss of each epoch.
     """
     wrapper = _Wrapper(
         partial(_first, build, inputs(pairs[:2])), loss="mse", optimizer="adam",
