@@ -109,25 +109,24 @@ def _add_recommend(commands):
     parser.set_defaults(run=_recommend)
 
 
-def _add_evaluate(commands):
-    parser = commands.add_parser("evaluate", help="measure a saved model on new rows")
+def _add_test(commands, name, about):
+    parser = commands.add_parser(name, help=about)
     parser.add_argument("model", help="a file of `select --model`")
     parser.add_argument("file", help="test rows")
     _add_columns(parser)
     parser.add_argument(
         "--min-rating", type=float, metavar="R", help="what counts as liked (ranking)"
     )
+    return parser
+
+
+def _add_evaluate(commands):
+    parser = _add_test(commands, "evaluate", "measure a saved model on new rows")
     parser.set_defaults(run=_evaluate)
 
 
 def _add_report(commands):
-    parser = commands.add_parser("report", help="a page of HTML about a saved model")
-    parser.add_argument("model", help="a file of `select --model`")
-    parser.add_argument("file", help="test rows")
-    _add_columns(parser)
-    parser.add_argument(
-        "--min-rating", type=float, metavar="R", help="what counts as liked (ranking)"
-    )
+    parser = _add_test(commands, "report", "a page of HTML about a saved model")
     parser.add_argument("--users", nargs="+", metavar="ID", help="whose lists to show")
     parser.add_argument(
         "--titles", metavar="FILE", help="a table of items with a title or name"

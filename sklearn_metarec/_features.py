@@ -64,13 +64,13 @@ class FeatureMixin(BaseRecommender):
             if are_columns(given):
                 tables[side] = SideTable.from_columns(given, interactions, side)
                 continue
-            known, shape = self._read_tables.get(side, (None, None))
-            if given is known and shape == getattr(given, "shape", ()):
+            shape = getattr(given, "shape", None)
+            known, known_shape = self._read_tables.get(side, (None, None))
+            # What has no shape, such as a dict, may have grown unseen.
+            if given is known and shape is not None and shape == known_shape:
                 continue
             tables[side] = SideTable.from_table(given, side)
-            self._read_tables = self._read_tables | {
-                side: (given, getattr(given, "shape", None))
-            }
+            self._read_tables = self._read_tables | {side: (given, shape)}
         return tables
 
     def _encode(self, known, table):

@@ -13,23 +13,44 @@ from sklearn_metarec.interactions import (
     time_values,
 )
 
-# Sums of the squares of such targets and weights are numbers in single precision.
-_LARGEST = 1e16
+# What a strength, a target times its weight, may be: its square fits double precision,
+# and itself single precision.
+_LARGEST_STRENGTH = 1e36
 
 
-def check_magnitude(values, name, *, smallest=0.0):
-    """Check that targets or weights are of a size that can be computed with.
+def check_magnitudes(y, sample_weight, limits):
+    """Check that targets and weights are of a size that can be computed with.
 
-    Values of 0 are all right; `smallest` is the least that others may be.
+    Parameters
+    ----------
+    y, sample_weight : ndarray of shape (n,) or None
+        Targets and weights; 0 is all right.
+    limits : (float, float)
+        The least that other weights may be, and the most that both may be.
+
+    Raises
+    ------
+    ValueError
+        If one is not.
     """
-    size = np.abs(values)
-    wrong = (size > _LARGEST) | ((size < smallest) & (size > 0))
+    least, most = limits
+    if y is not None:
+        _check_magnitude(np.abs(y), "y", 0.0, most)
+    if sample_weight is not None:
+        _check_magnitude(sample_weight, "sample_weight", least, most)
+        if y is not None:
+            strengths = np.abs(y) * sample_weight
+            _check_magnitude(strengths, "y * sample_weight", 0.0, _LARGEST_STRENGTH)
+
+
+def _check_magnitude(sizes, name, least, most):
+    wrong = (sizes > most) | ((sizes < least) & (sizes > 0))
     if wrong.any():
         row = int(np.argmax(wrong))
-        least = f"is 0 or from {smallest:g}" if smallest else "is up"
+        from_ = f"is 0 or from {least:g}" if least else "is up"
         raise ValueError(
-            f"{name} is {values[row]} at row {row}; what can be computed with {least} "
-            f"to {_LARGEST:g}. Scale it."
+            f"{name} is {sizes[row]} at row {row}; what can be computed with {from_} "
+            f"to {most:g}. Scale it."
         )
 
 

@@ -66,12 +66,12 @@ def without_stored_frames(state):
 
 
 def _store_frame(value, done):
-    library = type(value).__module__.partition(".")[0]
-    if type(value).__name__ != "DataFrame" or library not in ("pandas", "polars"):
+    module = type(value).__module__.partition(".")[0]
+    if type(value).__name__ != "DataFrame" or module not in ("pandas", "polars"):
         return value
     if id(value) not in done:
         # With the frame, so that no other one gets its id.
-        done[id(value)] = value, StoredFrame(library, value)
+        done[id(value)] = value, StoredFrame(module, value)
     return done[id(value)][1]
 
 
@@ -80,28 +80,28 @@ class StoredFrame:
 
     Parameters
     ----------
-    library : {"pandas", "polars"}
+    module : {"pandas", "polars"}
         Whose it is.
     frame : DataFrame
         The frame.
     """
 
-    def __init__(self, library, frame):
-        self.library = library
-        self.content = _of_polars(frame) if library == "polars" else _of_pandas(frame)
+    def __init__(self, module, frame):
+        self.module = module
+        self.content = _of_polars(frame) if module == "polars" else _of_pandas(frame)
         self._frame = None
 
     def __getstate__(self):
-        return {"library": self.library, "content": self.content}
+        return {"module": self.module, "content": self.content}
 
     def __setstate__(self, state):
-        self.library, self.content = state["library"], state["content"]
+        self.module, self.content = state["module"], state["content"]
         self._frame = None
 
     def restore(self):
         """Return the frame, the same one each time."""
         if self._frame is None:
-            back = _to_polars if self.library == "polars" else _to_pandas
+            back = _to_polars if self.module == "polars" else _to_pandas
             self._frame = back(self.content)
         return self._frame
 

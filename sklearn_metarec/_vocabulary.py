@@ -203,7 +203,7 @@ def _ranked(unique, codes, name):
 
 def as_id_column(values, name="id"):
     """Return the ids as int64, float, datetime or object array; check each is there."""
-    column = _to_numpy(values)
+    column = to_numpy(values)
     if column.ndim != 1:
         raise ValueError(f"{name} must be one column, got shape {column.shape}.")
     if column.dtype.kind == "O":
@@ -224,11 +224,12 @@ def as_id_column(values, name="id"):
     return column.astype("datetime64[ns]") if kind == "M" else column
 
 
-def _to_numpy(values):
+def to_numpy(values):
+    """Return a column as an array; of objects, where NumPy has no type for it."""
     if isinstance(values, np.ndarray):
         return values
     if hasattr(values, "to_numpy"):  # pandas and polars series
-        # Whatever type NumPy has no name for, such as integers of 128 bits.
+        # Integers of 128 bits, for one, are an error of polars here.
         with suppress(Exception):
             return np.asarray(values.to_numpy())
     values = list(values)

@@ -28,7 +28,7 @@ from sklearn_metarec._request import (
     Asked,
     check_ids,
     check_k,
-    check_magnitude,
+    check_magnitudes,
     distinct,
     most_similar,
     read_context,
@@ -96,8 +96,9 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
     n_jobs = None
     # Whether scores depend on the time or on other columns of a request.
     _reads_context = False
-    # How rows become pairs.
-    _history_class = History
+    _history_class = History  # how rows become pairs
+    # The least weight, and the largest weight or target, that it can compute with.
+    _magnitudes = 1e-60, 1e32
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_stored")
@@ -211,7 +212,8 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
             sample_weight = check_sample_weight(
                 sample_weight, X, dtype=np.float64, ensure_non_negative=True
             )
-            check_magnitude(sample_weight, "sample_weight", smallest=1e-16)
+        check_magnitudes(y, sample_weight, self._magnitudes)
+        if sample_weight is not None:
             keep = sample_weight > 0
             if not keep.all():
                 kept = np.flatnonzero(keep)
@@ -235,7 +237,6 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
         if not finite.all():
             row = int(np.argmin(finite))
             raise ValueError(f"Input y contains NaN or inf: {y[row]} at row {row}.")
-        check_magnitude(y, "y")
         if not rating and (y < 0).any():
             row = int(np.argmax(y < 0))
             raise ValueError(
@@ -522,9 +523,8 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
         -------
         explanation : Explanation
             The score, its parts, and which stage found, dropped or ranked the item.
-            The parts are the terms of a sum, where the model is one over the user's
-            items. Of any other model (a network, trees), they are what the score loses
-            without each item, which costs a fold-in of the user an item.
+            The parts are terms of a sum over the user's items, or else, as of networks
+            and trees, what the score loses without each: a fold-in an item.
         """
         check_is_fitted(self)
         asked, codes, added = self._asked([user], history)

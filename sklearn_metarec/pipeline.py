@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_metarec import _unwrap
 from sklearn_metarec._explanation import Trace
-from sklearn_metarec._vocabulary import encode_ids
+from sklearn_metarec._vocabulary import encode_ids, to_numpy
 from sklearn_metarec.interactions import read_table
 from sklearn_metarec.preprocessing._tables import configured_output
 from sklearn_metarec.utils._sklearn import available_if, name_estimators
@@ -315,11 +315,11 @@ class RecommenderPipeline(Pipeline):
         for side in ("user", "item"):
             if not _unwrap.id_encoders(transformers, side):
                 continue
-            codes = np.asarray(getattr(read_table(inner, warn=False), side))[rows]
+            codes = to_numpy(getattr(read_table(inner, warn=False), side))[rows]
             ids = _unwrap.decode_side(transformers, side, codes)
             nameless = np.array([id_ is None for id_ in ids.tolist()], dtype=bool)
             if nameless.any():
-                raw = np.asarray(getattr(_unwrap.raw_table(X), side), dtype=object)
+                raw = to_numpy(getattr(_unwrap.raw_table(X), side)).astype(object)
                 new = dict.fromkeys(raw[rows][nameless].tolist())
                 raise ValueError(
                     f"The IdEncoder of this pipeline has no code for {len(new)} "

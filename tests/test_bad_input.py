@@ -413,7 +413,7 @@ def test_nothing_is_liked(estimator):
 @pytest.mark.parametrize(
     ("y", "weight", "message"),
     [
-        ([*Y[:4], 1e17], None, "y is 1e+17 at row 4; what can be computed with is up"),
+        ([*Y[:4], 1e33], None, "y is 1e+33 at row 4; what can be computed with is up"),
         (Y, [1, 1, 1e300, 1, 1], "sample_weight is 1e+300 at row 2"),
         (Y, [1, 1e-300, 1, 1, 0], "sample_weight is 1e-300 at row 1; what can be com"),
         (Y, [0, 0, 0, 0, 0], "at least one non-zero"),

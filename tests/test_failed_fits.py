@@ -26,6 +26,7 @@ from sklearn_metarec.base import BaseRecommender
 from sklearn_metarec.meta import StackedRegressor
 from sklearn_metarec.neural import MultVAE
 from sklearn_metarec.utils import all_estimators
+from tests.callbacks import SilentCallback
 
 X = [["a", 10], ["a", 20], ["b", 20], ["b", 20], ["c", 40], ["d", 50], ["c", 30]]
 Y = [1, 1, 1, 1, 1, 0, 2]
@@ -170,17 +171,8 @@ def test_a_fit_that_is_interrupted_anywhere(name):
             new.predict(X)
 
 
-class Stops:
+class Stops(SilentCallback):
     """A callback that is interrupted at the end of the first epoch."""
-
-    def setup(self, estimator, context):
-        pass
-
-    def teardown(self, estimator, context):
-        pass
-
-    def on_fit_task_begin(self, estimator, context):
-        pass
 
     def on_fit_task_end(self, estimator, context, *, X=None, y=None, metadata=None):
         raise KeyboardInterrupt

@@ -510,3 +510,13 @@ def test_a_search_as_the_last_step(purchases):
     pipeline = make_recommender_pipeline(IdEncoder(), search).fit(purchases)
     bare = EASE(1.0).fit(ids_of(purchases))
     assert_same_lists(recommend(pipeline, k=2), bare.recommend(k=2))
+
+
+def test_an_update_with_integers_of_128_bits():
+    X = pl.DataFrame({"user_id": [2**70, 2**71, 2**70], "item_id": [1, 2, 2]})
+    pipeline = RecommenderPipeline([("ids", IdEncoder()), ("model", EASE())]).fit(X)
+    pipeline.partial_fit(X)
+    assert pipeline.recommend([2**71], k=1)[0].tolist() == [[1]]
+    new = pl.DataFrame({"user_id": [2**72], "item_id": [1]})
+    with pytest.raises(ValueError, match="no code for 1 user ids"):
+        pipeline.partial_fit(new)

@@ -12,10 +12,12 @@ so it is known later whether they are still the same.
 import gzip
 import hashlib
 import io
+import os
 import tempfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +28,18 @@ from sklearn.utils import Bunch
 from sklearn_metarec.datasets._archive import UNREADABLE, Archive, download
 from sklearn_metarec.datasets._base import object_table, read_description
 from sklearn_metarec.exceptions import DatasetError
+from sklearn_metarec.utils._sklearn import Interval
 
 _PARTS = ("", ".items", ".users")
+# Of every `fetch_*`, for `validate_params`.
+PARAMETERS = {
+    "data_home": [str, os.PathLike, None],
+    "download_if_missing": ["boolean"],
+    "n_retries": [Interval(Integral, 1, None, closed="left")],
+    "delay": [Interval(Real, 0, None, closed="left")],
+    "return_X_y": ["boolean"],
+    "as_frame": ["boolean"],
+}
 
 
 @dataclass(frozen=True)

@@ -2,28 +2,18 @@
 
 import csv
 import io
-import os
 import zipfile
-from numbers import Integral, Real
 
 from sklearn_metarec.datasets._archive import Archive, read_text
-from sklearn_metarec.datasets._cache import DataSet, fetch
-from sklearn_metarec.utils._sklearn import Interval, StrOptions, validate_params
+from sklearn_metarec.datasets._cache import PARAMETERS, DataSet, fetch
+from sklearn_metarec.utils._sklearn import StrOptions, validate_params
 
 _RATINGS = ["user_id", "item_id", "rating"]
 _MOVIES = ["item_id", "title", "year", "genres"]
 
 
 @validate_params(
-    {
-        "variant": [StrOptions({"100k", "1m", "latest-small"})],
-        "data_home": [str, os.PathLike, None],
-        "download_if_missing": ["boolean"],
-        "n_retries": [Interval(Integral, 1, None, closed="left")],
-        "delay": [Interval(Real, 0, None, closed="left")],
-        "return_X_y": ["boolean"],
-        "as_frame": ["boolean"],
-    },
+    {"variant": [StrOptions({"100k", "1m", "latest-small"})]} | PARAMETERS,
     prefer_skip_nested_validation=True,
 )
 def fetch_movielens(

@@ -1,32 +1,20 @@
 """The purchases of an online shop, of the UCI repository."""
 
 import io
-import os
 import zipfile
-from numbers import Integral, Real
 
 import numpy as np
 
 from sklearn_metarec.datasets._archive import Archive, read_member
-from sklearn_metarec.datasets._cache import DataSet, fetch
+from sklearn_metarec.datasets._cache import PARAMETERS, DataSet, fetch
 from sklearn_metarec.datasets._xlsx import read_rows
-from sklearn_metarec.utils._sklearn import Interval, validate_params
+from sklearn_metarec.utils._sklearn import validate_params
 
 # Spreadsheets count days since 1899-12-30, and this is 1970-01-01.
 _FIRST_DAY = 25_569
 
 
-@validate_params(
-    {
-        "data_home": [str, os.PathLike, None],
-        "download_if_missing": ["boolean"],
-        "n_retries": [Interval(Integral, 1, None, closed="left")],
-        "delay": [Interval(Real, 0, None, closed="left")],
-        "return_X_y": ["boolean"],
-        "as_frame": ["boolean"],
-    },
-    prefer_skip_nested_validation=True,
-)
+@validate_params(PARAMETERS, prefer_skip_nested_validation=True)
 def fetch_online_retail(
     *, data_home=None, download_if_missing=True, n_retries=3, delay=1.0,
     return_X_y=False, as_frame=False,

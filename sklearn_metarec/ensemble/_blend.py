@@ -4,6 +4,7 @@ from numbers import Real
 
 import numpy as np
 
+from sklearn_metarec._explanation import scores_of
 from sklearn_metarec.ensemble._members import BlockScorer, EnsembleRecommender
 from sklearn_metarec.factorization import IALS
 from sklearn_metarec.linear_model import EASE
@@ -114,7 +115,7 @@ class Blend(EnsembleRecommender):
 
     def _contributions(self, profiles, col):
         scorer = self._make_scorer(profiles)
-        score = float(scorer.pairs(np.zeros(1, int), np.array([col]))[0])
+        score = float(scores_of(scorer, 1, col)[0])
         added = np.zeros(len(self.items_))
         exact = self.method == "score"
         if not exact:

@@ -172,11 +172,7 @@ class Fallback(EnsembleRecommender):
     def _contributions(self, profiles, col):
         place = self._server(profiles, col)
         first = place == self._serving(profiles)[0]
-        parts = self._member_contributions(place, profiles, col)
-        if parts is None:
-            score = self._make_scorer(profiles).pairs(np.zeros(1, int), np.array([col]))
-            return float(score[0]), np.empty(0, dtype=np.int32), np.empty(0), False
-        baseline, cols, values, exact = parts
+        baseline, cols, values, exact = self._contributions_of(place, profiles, col)
         # Below another's items the scores are moved down.
         return baseline, cols, values, exact and first
 

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 from sklearn.base import RegressorMixin, clone
 
-from sklearn_metarec._explanation import ranked, steps_of
+from sklearn_metarec._explanation import ranked, scores_of, steps_of
 from sklearn_metarec._history import RowHistory
 from sklearn_metarec.base import BaseRecommender
 from sklearn_metarec.ensemble._recoded import scorer_of
@@ -147,6 +147,14 @@ class ComposedRecommender(BaseRecommender):
             return None
         baseline, cols, values, exact = member._contributions(own, own_col)
         return baseline, self._items.lookup(member._items.ids[cols]), values, exact
+
+    def _contributions_of(self, place, profiles, col):
+        """Return what made a score by one member; nothing, where that cannot tell."""
+        parts = self._member_contributions(place, profiles, col)
+        if parts is not None:
+            return parts
+        score = float(scores_of(self._make_scorer(profiles), 1, col)[0])
+        return score, np.empty(0, dtype=np.int32), np.empty(0), False
 
     def _cannot_tell(self, profiles):
         return np.logical_and.reduce(

@@ -133,10 +133,7 @@ class Slots(EnsembleRecommender):
         return f"gave it a place of {name!r}"
 
     def _contributions(self, profiles, col):
-        parts = self._member_contributions(self._server(profiles, col), profiles, col)
-        if parts is None:
-            score = self._make_scorer(profiles).pairs(np.zeros(1, int), np.array([col]))
-            return float(score[0]), np.empty(0, dtype=np.int32), np.empty(0), False
+        parts = self._contributions_of(self._server(profiles, col), profiles, col)
         return *parts[:3], False  # they add up to the member's score, not to ours
 
 

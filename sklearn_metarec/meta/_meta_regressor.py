@@ -205,6 +205,8 @@ class MetaRegressor(CallbackSupportMixin, VectorsMixin, BaseRatingRecommender):
     item_vectors_: np.ndarray
     # An update leaves what users share as it is.
     _partial_fit_exact = False
+    # Squares in single precision, or sums beside a prior, bear no more.
+    _magnitudes = 1e-16, 1e16
 
     def __init__(
         self, inner="ridge", *, encoder="linear", item_features=None,

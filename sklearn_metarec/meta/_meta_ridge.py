@@ -156,6 +156,8 @@ class MetaRidgeRegressor(VectorsMixin, BaseRatingRecommender):
     }
     # An update leaves the factors and the prior as they are.
     _partial_fit_exact = False
+    # Squares in single precision, or sums beside a prior, bear no more.
+    _magnitudes = 1e-16, 1e16
 
     def __init__(
         self, n_factors=16, *, item_features=None, user_features=None,

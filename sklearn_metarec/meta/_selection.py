@@ -27,6 +27,9 @@ _STACK_FOLDS = 3
 # nor are so few of the others.
 _QUICK = 4.0
 _FEW = 2
+# The share of the seconds that tuning leaves to combining, and without which there is
+# no combining.
+_SHARE_TO_COMBINE, _LEAST_TO_COMBINE = 0.3, 0.15
 _OUT_OF_IT = ("failed", "unmeasured", "skipped")
 # A refit sees all rows, a fit of the comparison those of a training part.
 _REFIT_FACTOR = 1.5
@@ -191,8 +194,11 @@ class Selection:
         self._evaluations = np.inf if evaluations is None else evaluations
         runners = self.records[:n_configs]
         runners = self._run_quick(runners)
-        # A sample is to say which of many to drop.
-        plan = plan if len(runners) > _FEW else plan[-1:]
+        if self.progress.stopped:
+            return
+        # A sample is to say which of many to drop, and what they cost.
+        if len(runners) <= _FEW and self.clock.seconds is None:
+            plan = plan[-1:]
         for share in plan if runners else ():
             self._run_share(runners, share)
             finished = [r for r in runners if r.share == share and r.status == "ran"]
@@ -231,6 +237,8 @@ class Selection:
             size = int(min(n, _PER_ROUND, affordable))
             if not leaders or size < 1 or self.progress.stopped:
                 return
+            if self.kept and not self._time_for(_SHARE_TO_COMBINE):
+                return
             shares = np.diff(np.linspace(0, size, len(leaders) + 1).astype(int))[::-1]
             new = []
             for leader, share in zip(leaders, shares, strict=True):
@@ -252,6 +260,12 @@ class Selection:
             self._run_share(new, 1.0, "tuning")
             n -= size
 
+    def _time_for(self, share):
+        """Tell whether that share of the seconds is left, if they are counted."""
+        return self.clock.seconds is None or (
+            self.clock.left >= share * self.clock.seconds
+        )
+
     def _leading(self):
         """Return the best record of each model, the best first."""
         best: dict[str, Record] = {}
@@ -263,7 +277,7 @@ class Selection:
     def combine(self):
         """Combine the leaders where that is better for sure; a further record each."""
         ran = [r for r in self.records if r.share == 1 and r.values is not None]
-        if not self.kept or not ran:
+        if not self.kept or not ran or not self._time_for(_LEAST_TO_COMBINE):
             return
         ran.sort(key=lambda r: (-r.score, r.place))
         kinds: dict[str, Record] = {}
@@ -431,9 +445,9 @@ class Selection:
 
     def _guess(self, record, share):
         """Predict seconds from other data sets, and from how fast this machine is."""
-        seconds = None
-        if self.clock.seconds is not None:
-            seconds = self._of_other_sets(record)
+        if self.clock.seconds is None:
+            return None
+        seconds = self._of_other_sets(record)
         if seconds is None:
             return None
         ratios = [

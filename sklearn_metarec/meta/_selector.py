@@ -101,8 +101,8 @@ class MetaSelector(
     cv : int, splitter or iterable, default=None
         An int: that many folds of `WarmKFold`. By default one split: the last fifth
         in time where the table has a time column, else a random fifth of each user's
-        pairs, drawn up to five times where the table has
-        fewer than 20,000 rows and the budget is not a number of evaluations.
+        pairs, drawn up to five times where the table has fewer than 20,000 rows and
+        the budget is not a number of evaluations.
     budget : str or int, default=None
         A ceiling: seconds ("60s", "5min", "1h"), with the start of workers and the
         refit counted, or a number of evaluations (one fit on one fold). Without one,
@@ -282,8 +282,9 @@ class MetaSelector(
             self.meta_features_ = meta_features(data.coded, data.y)
             records = self._records(known, rng, seconds)
             measure = self._measure()
-            few = 1 if evaluations is not None else _MAX_REPEATS
-            folds = self._folds(data, rng, few)
+            # Of few evaluations all candidates on one part say more than some on five.
+            repeats = _MAX_REPEATS if evaluations is None else 1
+            folds = self._folds(data, rng, repeats)
             selection = Selection(
                 records, data, folds, measure, clock, self.n_jobs, rng,
                 self.combine == "auto", known, self._report, Progress(self, X, y),
@@ -502,6 +503,7 @@ class MetaSelector(
         """
         best = self._best()
         if not has_named_columns(X):
+            check_is_table(X)
             validate_data(self, X, reset=False, skip_check_array=True)
         measure = self._measure()
         if measure.scorer is None and measure.metric != "rmse":

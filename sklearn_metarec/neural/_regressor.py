@@ -151,6 +151,9 @@ class NeuralRegressor(FeatureMixin, NeuralMixin, BaseRatingRecommender):
         **CONSTRAINTS,
     }
 
+    # It computes in single precision, squares too.
+    _magnitudes = 1e-16, 1e16
+
     def __init__(
         self, embedding_dim=16, *, hidden_dim=16, item_features=None,
         feature_encoder=None, regularization=6.0, l1_regularization=0.0,

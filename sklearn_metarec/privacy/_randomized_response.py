@@ -104,7 +104,7 @@ class RandomizedResponse(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             The fitted transformer.
         """
         with unchanged_on_failure(self):
-            validate_data(self, X, accept_sparse="csr", dtype="numeric")
+            self._read(X, "numeric", reset=True)
         self.flip_probability_ = float(1 / (1 + np.exp(self.epsilon)))
         return self
 
@@ -122,9 +122,7 @@ class RandomizedResponse(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             Zeros and ones, as a sparse matrix where `X` is one.
         """
         check_is_fitted(self)
-        X = validate_data(
-            self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
-        )
+        X = self._read(X, [np.float64, np.float32], reset=False)
         draw = uniform_source(self.random_state)
         n_rows = max(_NUMBERS_PER_BLOCK // X.shape[1], 1)
         blocks = [
@@ -132,6 +130,14 @@ class RandomizedResponse(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             for start in range(0, X.shape[0], n_rows)
         ]
         return sparse.vstack(blocks, "csr") if sparse.issparse(X) else np.vstack(blocks)
+
+    def _read(self, X, dtype, *, reset):
+        try:
+            return validate_data(self, X, accept_sparse="csr", dtype=dtype, reset=reset)
+        except (TypeError, ValueError):
+            raise
+        except Exception as error:  # a library of frames has errors of its own
+            raise ValueError(f"X is no matrix of numbers: {error}") from error
 
     def _flip(self, block, draw):
         dense = block.toarray() if sparse.issparse(block) else block
@@ -160,7 +166,7 @@ class RandomizedResponse(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             sqrt(n q (1 - q)) / (1 - 2 q).
         """
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", reset=False)
+        X = self._read(X, "numeric", reset=False)
         n_users, q = X.shape[0], self.flip_probability_
         answers = np.asarray((X > 0).sum(axis=0), dtype=np.float64).ravel()
         error = float(np.sqrt(n_users * q * (1 - q)) / (1 - 2 * q))

@@ -105,10 +105,7 @@ class BaseReranker(FeatureMixin, ComposedRecommender):
         return [*steps, replace(own, what=f"{verb} it, {reason}", other=other)]
 
     def _contributions(self, profiles, col):
-        parts = self._member_contributions(0, profiles, col)
-        if parts is None:
-            score = self._make_scorer(profiles).pairs(np.zeros(1, int), np.array([col]))
-            return float(score[0]), np.empty(0, dtype=np.int32), np.empty(0), False
+        parts = self._contributions_of(0, profiles, col)
         return *parts[:3], False  # they add up to the estimator's score
 
 

@@ -17,9 +17,7 @@ def of_speed(slow):
     return [name for name in found if (name in _fuzzing.SLOW) == slow]
 
 
-def run(name, n):
-    estimator = _fuzzing.estimators()[name]
-
+def on_cases(estimator, n, check):
     # The same cases each time: new ones are for the script to find.
     @settings(
         max_examples=n, deadline=None, database=None, derandomize=True,
@@ -27,9 +25,13 @@ def run(name, n):
     )  # fmt: skip
     @given(case=_fuzzing.cases(estimator))
     def attempt(case):
-        _fuzzing.check(estimator, case)
+        check(estimator, case)
 
     attempt()
+
+
+def run(name, n):
+    on_cases(_fuzzing.estimators()[name], n, _fuzzing.check)
 
 
 @pytest.mark.parametrize("name", of_speed(slow=False))
@@ -45,14 +47,9 @@ def test_nor_where_a_fit_takes_longer(name):
 @pytest.mark.filterwarnings("ignore")  # an odd table is warned of
 def test_most_cases_are_learned_from():
     """Otherwise all of the above shows little."""
-    estimator, learned, n = _fuzzing.estimators()["EASE"], 0, 200
+    learned, n = 0, 200
 
-    @settings(
-        max_examples=n, deadline=None, database=None, derandomize=True,
-        phases=[Phase.generate], suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
-    @given(case=_fuzzing.cases(estimator))
-    def attempt(case):
+    def fit(estimator, case):
         nonlocal learned
         try:
             estimator.fit(case["X"], case["y"], case["weight"])
@@ -60,5 +57,5 @@ def test_most_cases_are_learned_from():
             return
         learned += 1
 
-    attempt()
+    on_cases(_fuzzing.estimators()["EASE"], n, fit)
     assert learned > n / 3

@@ -1,9 +1,20 @@
+import hashlib
 import threading
 from collections import Counter
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+
+from sklearn_metarec.datasets import (
+    _archive,
+    _lastfm,
+    _movielens,
+    _msweb,
+    _online_retail,
+)
+from tests.datasets.archives import SOURCES
 
 
 class Site:
@@ -57,3 +68,26 @@ def serving():
 def site():
     with serving() as site:
         yield site
+
+
+@pytest.fixture
+def published(site, monkeypatch):
+    """The data sets as `site` has them: small, with their own checksums and counts."""
+    for source, (dataset, content, counts) in SOURCES.items():
+        name = dataset.archive.url.rpartition("/")[2]
+        site.files[name] = content
+        known = hashlib.sha256(content).hexdigest() if dataset.archive.sha256 else None
+        archive = _archive.Archive(site.url(name), known)
+        local = replace(dataset, archive=archive, counts=counts)
+        if source in _movielens._VARIANTS:
+            monkeypatch.setitem(_movielens._VARIANTS, source, local)
+        else:
+            module = {"retail": _online_retail, "lastfm": _lastfm, "msweb": _msweb}
+            constant = {"retail": "_ONLINE_RETAIL"}.get(source, f"_{source.upper()}")
+            monkeypatch.setattr(module[source], constant, local)
+    return site
+
+
+@pytest.fixture
+def home(tmp_path):
+    return tmp_path / "home"

@@ -9,6 +9,7 @@ from sklearn.model_selection import KFold
 
 from sklearn_metarec import FMRegressor
 from sklearn_metarec.datasets import make_interactions
+from tests.callbacks import SilentCallback
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "fm.json"
 LIKELIHOODS = ["gaussian", "ordered_probit"]
@@ -235,22 +236,13 @@ def test_the_seed_decides(table):
     assert not np.allclose(first, other, atol=0.05)
 
 
-class Stop:
+class Stop(SilentCallback):
     """A callback that ends the fit after some steps, and notes what it could do."""
 
     def __init__(self, after):
         self.after = after
         self.ended = 0
         self.shapes = []
-
-    def setup(self, estimator, context):
-        pass
-
-    def teardown(self, estimator, context):
-        pass
-
-    def on_fit_task_begin(self, estimator, context):
-        pass
 
     def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
         if context.task_name == "epoch":

@@ -11,6 +11,7 @@ from sklearn_metarec import BPR, EASE, WARP, PopularityRecommender
 from sklearn_metarec._kernels import pairwise
 from sklearn_metarec.datasets import make_interactions
 from sklearn_metarec.model_selection import PerUserShuffleSplit
+from tests.callbacks import SilentCallback
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 BOTH = pytest.mark.parametrize("model", [BPR, WARP])
@@ -258,21 +259,12 @@ def test_an_update_goes_on_from_the_rates_so_far(table, model):
     assert (before > 1).all()
 
 
-class Stop:
+class Stop(SilentCallback):
     """End the fit after an epoch, and note what could be predicted then."""
 
     def __init__(self, epoch):
         self.epoch = epoch
         self.seen = None
-
-    def setup(self, estimator, context):
-        pass
-
-    def teardown(self, estimator, context):
-        pass
-
-    def on_fit_task_begin(self, estimator, context):
-        pass
 
     def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
         if context.task_name != "epoch" or estimator.n_iter_ < self.epoch:

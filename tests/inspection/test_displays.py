@@ -24,6 +24,7 @@ from sklearn_metarec.inspection import (
     SelectionDisplay,
     TopKCurveDisplay,
 )
+from sklearn_metarec.meta import _selection
 from sklearn_metarec.model_selection import PerUserShuffleSplit
 
 
@@ -35,7 +36,9 @@ def selector():
         ("knn", ItemKNN(), {}),
         ("popular", PopularityRecommender(), {}),
     ]
-    return MetaSelector(candidates, combine=None, random_state=0).fit(X, y)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_selection, "_QUICK", 0.0)  # as if all of them took long
+        return MetaSelector(candidates, combine=None, random_state=0).fit(X, y)
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,7 @@ from sklearn.callback import ProgressBar  # noqa: TID251  (as a user has it)
 
 from sklearn_metarec import EASE, IALS, ItemKNN, MetaSelector, PopularityRecommender
 from sklearn_metarec.datasets import make_interactions
+from sklearn_metarec.meta import _selection
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +74,7 @@ def test_tasks_are_nested(table):
     rounds = [name for kind, name in events if kind == "begin" and "race" in name]
     assert rounds[-1] == "race on 100% of the users"
     evaluations = [e for e in events if e in (("end", "ials <b>"), ("end", "popular"))]
-    assert len(evaluations) == len(model.race_)
+    assert len(evaluations) == len(model.race_) * model.n_splits_
     assert f"refit of {model.best_name_}" in dict(map(reversed, events))
     # The choice is the same with them as without.
     alone = selector().fit(table)
@@ -96,7 +97,9 @@ def test_progress_bars(table, n_jobs):
     assert model.best_estimator_.n_iter_ == 3
 
 
-def test_a_callback_may_stop_the_race():
+def test_a_callback_may_stop_the_race(monkeypatch):
+    # As if all of them took long.
+    monkeypatch.setattr(_selection, "_QUICK", 0.0)
     X = make_interactions(3000, 60, 100_000, random_state=0)[0]
     candidates = [("knn", ItemKNN(), {"n_neighbors": [5, 50]}), ("ease", EASE(), {})]
     model = MetaSelector(candidates, combine=None, random_state=0)

@@ -337,3 +337,12 @@ def test_progress_goes_to_the_error_stream(table, capsys):
     written = capsys.readouterr()
     assert "[MetaSelector] pop" in written.err
     assert written.out == ""
+
+
+def test_an_empty_list_is_said_to_be_empty(table, candidates):
+    selector = MetaSelector(candidates, budget=2, random_state=0)
+    with pytest.raises(ValueError, match=r"array=\[\]"):
+        selector.fit([])
+    selector.fit(*table)
+    with pytest.raises(ValueError, match=r"array=\[\]"):
+        selector.score([], [])

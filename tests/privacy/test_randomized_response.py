@@ -1,6 +1,7 @@
 """RandomizedResponse: the flips, and the counts that are corrected for them."""
 
 import numpy as np
+import polars as pl
 import pytest
 from scipy import sparse, stats
 
@@ -78,3 +79,12 @@ def test_items_outside_the_catalogue_are_left_out():
     X = [["ann", "tea"], ["ann", "secret"], ["bob", "secret"]]
     out = randomize_interactions(X, ["tea"], epsilon=50.0)
     assert out.to_numpy().tolist() == [["ann", "tea"]]
+
+
+def test_what_numpy_has_no_type_for_is_no_matrix():
+    frame = pl.DataFrame({"a": [2**70, 1], "b": [0, 1]})
+    with pytest.raises(ValueError, match="no matrix of numbers"):
+        RandomizedResponse().fit(frame)
+    fitted = RandomizedResponse().fit(np.eye(2))
+    with pytest.raises(ValueError, match="no matrix of numbers"):
+        fitted.transform(frame)
