@@ -9,6 +9,7 @@ import numpy as np
 from sklearn_metarec._features import FeatureMixin
 from sklearn_metarec.base import BaseRatingRecommender
 from sklearn_metarec.interactions import compressed_parts
+from sklearn_metarec.neural._layers import run
 from sklearn_metarec.neural._tensorflow import load
 from sklearn_metarec.preprocessing import FeatureEncoder
 from sklearn_metarec.utils._sklearn import HasMethods, Interval, check_random_state
@@ -37,12 +38,15 @@ class KerasBuilderRegressor(FeatureMixin, BaseRatingRecommender):
     above it in the mean (drawn to zero as by five ratings without an error). There is
     no `partial_fit`, as nobody knows which of a model's weights are whose.
 
-    The model is fitted through scikeras. The estimator keeps the weights as NumPy
-    arrays and calls the builder again to predict, so that it pickles, and loads, as
-    the builder does: a function of an importable module. Unlike the other neural
-    models it needs TensorFlow to predict. `sklearn_metarec.load` runs a builder of
-    yours only if you name it in `trusted=`. Keras traces a graph for each model, half
-    a second a fit, but where there are few steps.
+    The model is fitted through scikeras, and what is kept of it is NumPy arrays. One of
+    the functional API with usual layers (Embedding, Dense, Dot, Concatenate, Add,
+    Dropout, normalizations and the like) is computed by NumPy from then on, and so
+    predicts where there is no TensorFlow; that it says what Keras says is tested in
+    the fit. For any other the builder is called again, and Keras predicts. The
+    estimator pickles, and loads, as the builder does: a function of an importable
+    module. `sklearn_metarec.load` runs a builder of yours only if you name it in
+    `trusted=`. Keras traces a graph for each model, half a second a fit, but where
+    there are few steps.
 
     Parameters
     ----------
@@ -77,6 +81,8 @@ class KerasBuilderRegressor(FeatureMixin, BaseRatingRecommender):
     ----------
     weights_ : list of ndarray
         The weights of the model, as Keras lists them.
+    needs_tensorflow_ : bool
+        Whether the model has other than usual layers, and Keras predicts.
     mean_, scale_ : float
         What the ratings were standardized by; 0 and 1 without.
     losses_ : ndarray of shape (epochs,)
@@ -244,10 +250,11 @@ class KerasBuilderRegressor(FeatureMixin, BaseRatingRecommender):
             user, item, row, col = pairs.astype(np.int64).T
             return named(user, item, row, col, features)
 
-        self.weights_, losses = load("keras_builder", self.n_jobs).fit(
+        self.weights_, self._steps, losses = load("keras_builder", self.n_jobs).fit(
             self._build(), inputs, pairs, targets[index], weights, self.batch_size,
             self.epochs, int(rng.integers(2**31)),
         )  # fmt: skip
+        self.needs_tensorflow_ = self._steps is None
         self.losses_ = np.array(losses)
 
     def _shown_again(self, n, rng):
@@ -271,14 +278,7 @@ class KerasBuilderRegressor(FeatureMixin, BaseRatingRecommender):
         return parts
 
     def _make_scorer(self, profiles):
-        try:
-            keras_builder = load("keras_builder", self.n_jobs)
-        except ImportError as error:
-            raise ImportError(
-                "KerasBuilderRegressor predicts with the Keras model of its builder, "
-                f"which needs TensorFlow and scikeras: {error}"
-            ) from error
-        build, features = self._build(), self._features()
+        answer, features = self._model(), self._features()
         # The last place of each is for who is unknown: -1.
         codes = [
             np.append(np.where(there, np.arange(len(there)) + 1, 0), 0)
@@ -287,13 +287,27 @@ class KerasBuilderRegressor(FeatureMixin, BaseRatingRecommender):
 
         def predict(rows, cols):
             inputs = named(codes[0][rows], codes[1][cols], rows, cols, features)
-            found = keras_builder.predict(self, build, inputs)
-            return self.mean_ + self.scale_ * found
+            return self.mean_ + self.scale_ * answer(inputs)
 
         scorer = _Scorer(profiles.codes, len(self._items), predict)
         if profiles.added is not None:
             scorer.add(profiles.added)
         return scorer
+
+
+    def _model(self):
+        """Return a function from the inputs to the model's answers."""
+        if not self.needs_tensorflow_:
+            weights = [weight.astype(float) for weight in self.weights_]
+            return partial(run, self._steps, weights)
+        try:
+            keras_builder = load("keras_builder", self.n_jobs)
+        except ImportError as error:
+            raise ImportError(
+                "The builder's model has layers that are computed by Keras alone, "
+                f"which needs TensorFlow and scikeras: {error}"
+            ) from error
+        return partial(keras_builder.predict, self, self._build())
 
 
 class _Scorer:

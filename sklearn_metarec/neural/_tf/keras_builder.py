@@ -11,8 +11,12 @@ from scikeras.wrappers import KerasRegressor
 from sklearn import config_context
 from sklearn.preprocessing import FunctionTransformer
 
+from sklearn_metarec.neural._layers import run, steps_of
+
 # To trace a graph takes half a second: so few steps are faster without one.
 _FEW_STEPS = 40
+# Pairs, about, by which Keras and NumPy are compared.
+_COMPARED = 256
 # The models of fitted estimators, which themselves keep NumPy arrays alone; each beside
 # the weights that it has.
 _lock = Lock()
@@ -61,6 +65,8 @@ def fit(build, inputs, pairs, y, weights, batch_size, epochs, seed):
     -------
     weights : list of ndarray
         The model's weights.
+    steps : list of dict or None
+        How NumPy computes it; None if it cannot.
     losses : list of float
         The loss of each epoch.
     """
@@ -72,7 +78,23 @@ def fit(build, inputs, pairs, y, weights, batch_size, epochs, seed):
     # Keras draws from the generators of the process; scikeras seeds them meanwhile.
     with _lock, config_context(transform_output="default"):
         wrapper.fit(pairs, y, sample_weight=weights)
-    return wrapper.model_.get_weights(), wrapper.history_["loss"]
+    model = wrapper.model_
+    some = inputs(pairs[:: max(1, len(pairs) // _COMPARED)])
+    return model.get_weights(), _in_numpy(model, some), wrapper.history_["loss"]
+
+
+def _in_numpy(model, inputs):
+    """Return the steps in which NumPy says of some inputs what Keras says, or None."""
+    expected = _answers(model, inputs)
+    try:
+        steps = steps_of(model)
+        found = run(steps, [w.astype(float) for w in model.get_weights()], inputs)
+    except (NotImplementedError, ValueError):  # a layer that is not known, or a use
+        return None
+    same = found.shape == expected.shape and np.allclose(
+        found, expected, rtol=1e-3, atol=1e-4, equal_nan=True
+    )
+    return steps if same else None
 
 
 def _first(build, inputs):
@@ -99,6 +121,10 @@ def predict(estimator, build, inputs):
             finally:
                 random.setstate(state)
         _models[estimator] = estimator.weights_, model
+    return _answers(model, inputs)
+
+
+def _answers(model, inputs):
     # Not `model.predict`: it would trace a graph for each model.
     return np.asarray(model(_wanted(model, inputs), training=False)).reshape(-1)
 
