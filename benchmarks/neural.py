@@ -30,6 +30,7 @@ from sklearn_metarec import (
     SLIM,
     ItemKNN,
     KerasBuilderRegressor,
+    MetaRegressor,
     MultVAE,
     NeuMF,
     NeuralRegressor,
@@ -110,7 +111,7 @@ def search():
     X, y = frame[IDS], frame["rating"]
     models = [
         MultVAE(), NeuMF(), TwoTower(), SASRec(), NeuralRegressor(),
-        KerasBuilderRegressor(),
+        MetaRegressor(), KerasBuilderRegressor(),
     ]  # fmt: skip
     MultVAE(epochs=1).fit(X[:100])
     print_header("model", "search s", "its fits s", "ratio")

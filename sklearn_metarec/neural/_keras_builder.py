@@ -294,12 +294,10 @@ class KerasBuilderRegressor(FeatureMixin, BaseRatingRecommender):
             scorer.add(profiles.added)
         return scorer
 
-
     def _model(self):
         """Return a function from the inputs to the model's answers."""
         if not self.needs_tensorflow_:
-            weights = [weight.astype(float) for weight in self.weights_]
-            return partial(run, self._steps, weights)
+            return partial(run, self._steps, self.weights_)
         try:
             keras_builder = load("keras_builder", self.n_jobs)
         except ImportError as error:

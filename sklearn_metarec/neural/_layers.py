@@ -52,13 +52,14 @@ def steps_of(model):
         kind = layer["class_name"]
         if layer["module"] != "keras.layers" or kind not in LAYERS:
             raise NotImplementedError(f"{layer['module']}.{kind}")
-        options, uses = layer["config"], layer["inbound_nodes"]
-        if uses and len(_tensors(uses[node])) != len(_tensors(uses[node]["args"])):
+        use = layer["inbound_nodes"][node] if layer["inbound_nodes"] else {"args": []}
+        if _tensors(use.get("kwargs")):
             raise NotImplementedError(f"{kind} with named inputs")
+        options = layer["config"].items()
         step = {
             "layer": kind,
-            "options": {key: v for key, v in options.items() if not isinstance(v, dict)},
-            "reads": [visit(*tensor) for tensor in _tensors(uses[node : node + 1])],
+            "options": {key: v for key, v in options if not isinstance(v, dict)},
+            "reads": [visit(*tensor) for tensor in _tensors(use["args"])],
             "weights": [places[id(weight)] for weight in model.get_layer(name).weights],
         }
         steps.append(step)
@@ -82,15 +83,16 @@ def _tensors(part):
 
 
 def run(steps, weights, inputs):
-    """Compute a model.
+    """Compute a model in double precision.
+
+    Rounded to single precision, equal pairs get equal answers, wherever they are.
 
     Parameters
     ----------
     steps : list of dict
         Of `steps_of`.
     weights : list of ndarray
-        All weights. In double precision equal pairs get equal answers, wherever in
-        `inputs` they are.
+        All weights of the model.
     inputs : dict of {str: ndarray}
         The inputs by name.
 
@@ -112,11 +114,11 @@ def run(steps, weights, inputs):
 
 
 def _input(options, weights, x):
-    return x.reshape(-1, *options["batch_shape"][1:])
+    return x.reshape(-1, *options["batch_shape"][1:]).astype(float)
 
 
 def _embedding(options, weights, x):
-    return weights[0][x.astype(np.int64)]
+    return weights[0][x.astype(np.int64)].astype(float)
 
 
 def _dense(options, weights, x):

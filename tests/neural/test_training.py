@@ -13,6 +13,7 @@ from sklearn.base import clone, is_regressor
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_metarec import (
+    KerasBuilderRegressor,
     MultVAE,
     NeuMF,
     NeuralRegressor,
@@ -126,7 +127,8 @@ def answers(model, X):
 
 def test_fitted_models_predict_without_tensorflow(tmp_path):
     X = table()
-    models = [fitted(model, X) for model in MODELS]
+    own = KerasBuilderRegressor(epochs=2, random_state=0)
+    models = [fitted(model, X) for model in [*MODELS, own]]
     (tmp_path / "models.pickle").write_bytes(pickle.dumps(models))
     for number, model in enumerate(models):
         save(model, tmp_path / f"{number}.skops")
