@@ -16,6 +16,8 @@ from sklearn_metarec.utils._sklearn import HasMethods, Interval, check_random_st
 
 # The share of the ratings that is shown again without the user, and without the item.
 _UNKNOWN = 0.1
+# They are to teach the answer for the unknown, and hardly to move what is known.
+_UNKNOWN_WEIGHT = 0.1
 # Ratings of zero error that a user of `history=` has beside their own.
 _SHRINKAGE = 5.0
 _PAIRS_AT_ONCE = 1 << 15
@@ -33,7 +35,8 @@ class KerasBuilderRegressor(FeatureMixin, BaseRatingRecommender):
 
     Code 0 is whoever is unknown, as are users and items of a side table that have no
     rating. For the model to have an answer for these, a tenth of the ratings, drawn, is
-    shown again with the user unknown, and another tenth with the item. A user of
+    shown again with the user unknown, and another tenth with the item, all of these at
+    a tenth of their weight. A user of
     `history=`, known or not, gets what the model says, plus how far these ratings are
     above it in the mean (drawn to zero as by five ratings without an error). There is
     no `partial_fit`, as nobody knows which of a model's weights are whose.
@@ -54,7 +57,8 @@ class KerasBuilderRegressor(FeatureMixin, BaseRatingRecommender):
         Makes the model. By default one with an embedding of either side
         (`embedding_dim=16`, penalized by `regularization=5e-5`), both and the features
         into a hidden layer (`units=32`), biases of both beside it, and Adam at
-        `learning_rate=0.002`.
+        `learning_rate=0.001`. On a training part of movielens_100k that gave an error
+        of .941, where biases alone gave .947, and twice the rate .961.
     builder_params : dict, default=None
         What else it is called with. Each of its arguments is a parameter of the
         estimator too: `builder__units` is to be set and searched like any other.
@@ -245,6 +249,7 @@ class KerasBuilderRegressor(FeatureMixin, BaseRatingRecommender):
         pairs[len(rows) : len(rows) + n_again, 0] = 0
         pairs[len(rows) + n_again :, 1] = 0
         weights = history.weights[index] / history.weights.mean()
+        weights[len(rows) :] *= _UNKNOWN_WEIGHT
 
         def inputs(pairs):
             user, item, row, col = pairs.astype(np.int64).T
@@ -365,7 +370,7 @@ def named(user, item, row, col, features):
 
 def default_builder(
     n_users, n_items, n_features, *, units=32, embedding_dim=16, regularization=5e-5,
-    learning_rate=0.002,
+    learning_rate=0.001,
 ):  # fmt: skip
     """Return the model that is built where no builder is given.
 
@@ -379,7 +384,7 @@ def default_builder(
         The length of the embeddings.
     regularization : float, default=5e-5
         The penalty of their squares.
-    learning_rate : float, default=0.002
+    learning_rate : float, default=0.001
         Of Adam.
 
     Returns
