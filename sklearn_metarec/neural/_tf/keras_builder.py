@@ -40,6 +40,8 @@ class _Wrapper(KerasRegressor):
 
     def _ensure_compiled_model(self):
         super()._ensure_compiled_model()
+        # Else the first step makes the moments, and the graph is traced once more.
+        self.model_.optimizer.build(self.model_.trainable_variables)
         n_steps = self.epochs * -(-self.X_shape_[0] // self.batch_size)
         if n_steps <= _FEW_STEPS:
             self.model_.run_eagerly = True
