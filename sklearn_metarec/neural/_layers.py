@@ -42,7 +42,8 @@ def steps_of(model):
     config = model.get_config()
     layers = {layer["name"]: layer for layer in config["layers"]}
     places = {id(weight): place for place, weight in enumerate(model.weights)}
-    steps, done = [], {}
+    steps: list[dict] = []
+    done: dict[tuple, int] = {}
 
     def visit(name, node):
         """Append a use of a layer, after all that it reads; return its place."""
