@@ -1,12 +1,13 @@
-"""Measure the neural models: against EASE on the reference split, SASRec on Beauty.
+"""Measure the neural models: against EASE on the reference split, and in a search.
 
 MovieLens-100k of $SKLEARN_METAREC_DATA: PerUserShuffleSplit(test_size=0.2), every row
 positive, pairs of the fit excluded, all items ranked, as in reference_split.py.
-TwoTower reads genres, year, age group, gender and occupation. Amazon Beauty:
-each user's last item, all items ranked.
+TwoTower reads genres, year, age group, gender and occupation. `--search` compares a
+grid search with its fits, on a tenth of MovieLens-100k's users. What comes next is
+measured by sequences.py.
 
     python benchmarks/neural.py --seeds 5
-    python benchmarks/neural.py --beauty
+    python benchmarks/neural.py --search
 """
 
 import argparse
@@ -17,18 +18,23 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from _machine import describe, print_header, print_row, seconds
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
 
 from sklearn_metarec import (
     EASE,
-    IALS,
-    ItemKNN,
+    KerasBuilderRegressor,
+    MetaRegressor,
     MultVAE,
-    PopularityRecommender,
-    RP3beta,
+    NeuMF,
+    NeuralRegressor,
     SASRec,
     TwoTower,
 )
-from sklearn_metarec.model_selection import LeaveLastOut, PerUserShuffleSplit
+from sklearn_metarec.model_selection import (
+    PerUserShuffleSplit,
+    make_ranking_scorer,
+)
 
 IDS = ["user_id", "item_id"]
 
@@ -66,6 +72,7 @@ def reference_split(n_seeds):
         "EASE(500)": EASE(500.0),
         "MultVAE": MultVAE(random_state=0),
         "MultVAE(variational=False)": MultVAE(variational=False, random_state=0),
+        "NeuMF": NeuMF(random_state=0),
         "TwoTower with features": TwoTower(
             item_features=items, user_features=users, random_state=0
         ),
@@ -87,29 +94,44 @@ def reference_split(n_seeds):
         )  # fmt: skip
 
 
-def beauty():
-    """Print the quality of what comes next."""
-    frame = read("amazon_beauty_5core", [*IDS, "position"])
-    X = frame.sort_values(["user_id", "position"], kind="stable")[IDS]
-    train, test = next(LeaveLastOut().split(X))
+def search():
+    """Print what a grid search costs, and what its fits do."""
+    frame = read("movielens_100k", [*IDS, "rating"])
+    frame = frame[frame["user_id"] % 10 == 0]
+    X, y = frame[IDS], frame["rating"]
     models = [
-        SASRec(random_state=0), ItemKNN(), RP3beta(), IALS(random_state=0),
-        PopularityRecommender(),
+        MultVAE(), NeuMF(), TwoTower(), SASRec(), NeuralRegressor(),
+        MetaRegressor(), KerasBuilderRegressor(),
     ]  # fmt: skip
-    print_header("model", "nDCG@10", "fit s")
+    print_header("model", "search s", "its fits s", "ratio")
+    splits = list(PerUserShuffleSplit(random_state=0).split(X))
+    scoring = make_ranking_scorer("ndcg@10")
     for model in models:
-        score, took = measure(model, X.iloc[train], X.iloc[test])
-        print_row(type(model).__name__, f"{score:.4f}", seconds(took))
+        model.set_params(random_state=0)
+        grid = {"batch_size": [model.batch_size, 2 * model.batch_size]}
+        # What is traced once a process is on neither side of the ratio.
+        clone(model).set_params(epochs=1).fit(X[:100], y[:100])
+        began = time.perf_counter()
+        parts = [splits[0][0], splits[0][0], np.arange(len(X))]
+        sizes = [*grid["batch_size"], model.batch_size]
+        for part, size in zip(parts, sizes, strict=True):
+            clone(model).set_params(batch_size=size).fit(X.iloc[part], y.iloc[part])
+        alone = time.perf_counter() - began
+        began = time.perf_counter()
+        GridSearchCV(model, grid, cv=splits, scoring=scoring).fit(X, y)
+        took = time.perf_counter() - began
+        ratio = f"{took / alone:.2f}"
+        print_row(type(model).__name__, seconds(took), seconds(alone), ratio)
 
 
 def main():
     """Print one of the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--beauty", action="store_true")
+    parser.add_argument("--search", action="store_true")
     options = parser.parse_args()
-    if options.beauty:
-        beauty()
+    if options.search:
+        search()
     else:
         reference_split(options.seeds)
     print(f"\n{describe('scikit-learn', 'tensorflow')}")

@@ -65,7 +65,8 @@ def save(model, path):
     ------
     TypeError
         If a side table has a column of a type that a file cannot hold, such as periods
-        or objects of one's own.
+        or objects of one's own; or the model holds a function that cannot be imported,
+        such as a lambda.
 
     See Also
     --------
@@ -96,6 +97,7 @@ def save(model, path):
     try:
         with storing_frames():
             skops.io.dump(model, partial)
+        _check_functions(partial)
         with zipfile.ZipFile(partial, "a") as archive:
             archive.writestr(_HEADER, json.dumps(header, indent=2))
         partial.replace(path)
@@ -180,6 +182,20 @@ def _versions():
         "scipy": scipy.__version__,
         "skops": version("skops"),
     }
+
+
+def _check_functions(path):
+    """Raise a TypeError if a file names a function that no import would find."""
+    with zipfile.ZipFile(path) as archive:
+        loaders = _loaders(json.loads(archive.read("schema.json")))
+    for name, kinds in loaders.items():
+        module, _, attribute = name.rpartition(".")
+        if "FunctionNode" in kinds and not hasattr(import_module(module), attribute):
+            raise TypeError(
+                f"The model holds the function {name}, of which a file can hold only "
+                "the name, and which cannot be imported by it. Define it at the top "
+                "level of a module."
+            )
 
 
 def _damaged(path, error):

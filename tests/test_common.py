@@ -94,6 +94,7 @@ SETTINGS = {
         {"n_neighbors": 3, "similarity": "jaccard", "weighting": None},
         {"n_neighbors": 3, "weighting": "bm25", "shrinkage": 0},
     ],
+    "KerasBuilderRegressor": [{"builder_params": {"units": 4}, "epochs": 2}],
     "MMRReranker": [
         {"estimator": EASE(5.0), "list_length": 4},
         {"estimator": PureSVD(4, random_state=0), "diversity": 0.7, "n_candidates": 6},
@@ -129,6 +130,7 @@ SETTINGS = {
             "validation_fraction": 0.3,
         },
     ],
+    "NeuMF": [{"embedding_dim": 3, "hidden_dim": 4, "epochs": 20, "batch_size": 8}],
     "NeuralRegressor": [
         {"embedding_dim": 4, "hidden_dim": 4, "epochs": 5, "batch_size": 64},
         {

@@ -10,6 +10,7 @@ from sklearn_metarec._history import Profiles, carry_over
 from sklearn_metarec._iterating import epochs
 from sklearn_metarec._scoring import Filters, rank
 from sklearn_metarec.interactions import compressed_parts
+from sklearn_metarec.metrics import ranking_scores_from_codes
 from sklearn_metarec.neural._tensorflow import load
 from sklearn_metarec.utils._sklearn import (
     CallbackSupportMixin,
@@ -147,8 +148,8 @@ class _Validation:
         profiles = Profiles(self.training, self._codes)
         scorer = self._model._make_scorer(profiles)
         indptr, cols, values = compressed_parts(self._test.matrix)
-        rows = np.repeat(np.arange(len(self._codes)), np.diff(indptr))
         if is_regressor(self._model):
+            rows = np.repeat(np.arange(len(self._codes)), np.diff(indptr))
             error = scorer.pairs(rows, cols) - values
             return -float(np.average(error**2, weights=self._test.weights))
         n_items = self._test.matrix.shape[1]
@@ -156,7 +157,7 @@ class _Validation:
             scorer, len(profiles), n_items, _LIST_LENGTH,
             Filters(len(profiles), deny=profiles.matrix), n_jobs=self._model.n_jobs,
         )  # fmt: skip
-        return _mean_ndcg(lists, rows, cols, n_items)
+        return ranking_scores_from_codes(indptr, cols, None, lists)["ndcg@10"]
 
 
 def _hold_out(matrix, fraction, rng):
@@ -170,17 +171,6 @@ def _hold_out(matrix, fraction, rng):
     held = np.zeros(len(rows), dtype=bool)
     held[order] = place < n_held[rows]
     return held
-
-
-def _mean_ndcg(lists, rows, cols, n_items):
-    """Return the mean nDCG of lists, given the pairs that are relevant."""
-    n_users, k = lists.shape
-    relevant = np.sort(rows * n_items + cols)
-    asked = np.arange(n_users)[:, None] * n_items + lists
-    hits = np.isin(asked, relevant) & (lists >= 0)
-    discounts = 1 / np.log2(np.arange(2, k + 2))
-    ideal = np.cumsum(discounts)[np.minimum(np.bincount(rows), k) - 1]
-    return float((hits @ discounts / ideal).mean())
 
 
 def csr_arrays(matrix):

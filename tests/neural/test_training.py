@@ -1,5 +1,6 @@
 """What all neural models share: one trace, no TensorFlow to predict, early stopping."""
 
+import inspect
 import json
 import pickle
 import subprocess
@@ -8,15 +9,34 @@ import sys
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone, is_regressor
 from sklearn.model_selection import GridSearchCV
 
-from sklearn_metarec import MultVAE, load, save
+from sklearn_metarec import (
+    KerasBuilderRegressor,
+    MultVAE,
+    NeuMF,
+    NeuralRegressor,
+    SASRec,
+    TwoTower,
+    load,
+    save,
+)
+from sklearn_metarec.metrics import ranking_scores
 from sklearn_metarec.model_selection import PerUserShuffleSplit, make_ranking_scorer
 from sklearn_metarec.neural._tensorflow import load as load_tf
-from sklearn_metarec.neural._training import _hold_out, _mean_ndcg
+from sklearn_metarec.neural._training import _hold_out, _Validation
 from sklearn_metarec.testing._tables import make_rows
 
 SMALL = {"embedding_dim": 4, "hidden_dim": 8, "random_state": 0}
+MODELS = [
+    MultVAE(epochs=2, **SMALL),
+    NeuMF(epochs=2, **SMALL),
+    NeuralRegressor(epochs=2, **SMALL),
+    SASRec(4, epochs=2, random_state=0),
+    TwoTower(epochs=2, **SMALL),
+]
+each_model = pytest.mark.parametrize("model", MODELS, ids=lambda m: type(m).__name__)
 
 
 def table(n_users=40, n_items=20, seed=0):
@@ -26,10 +46,9 @@ def table(n_users=40, n_items=20, seed=0):
     return np.argwhere(there)
 
 
-def traces():
-    """The graphs of the process, and how often they were traced."""
-    compiled = load_tf("training").compiled_epoch
-    return compiled.cache_info().misses
+def fitted(model, X):
+    """A copy, fitted; ratings depend on the item."""
+    return clone(model).fit(X, 1.0 + X[:, 1] % 3)
 
 
 def run(code):
@@ -40,22 +59,30 @@ def run(code):
     return done
 
 
-def test_a_search_traces_once():
-    MultVAE(3, hidden_dim=5, epochs=1).fit(table())
-    before = traces()
-    grid = {"hidden_dim": [4, 6], "beta": [0.1, 1.0], "batch_size": [7, 50]}
-    GridSearchCV(
-        MultVAE(epochs=2, random_state=0), grid, error_score="raise",
-        scoring=make_ranking_scorer("ndcg@10"), cv=PerUserShuffleSplit(random_state=0),
-    ).fit(table(50, 30))  # fmt: skip
-    assert traces() == before
-    training = load_tf("training")
-    loss = load_tf("mult_vae").loss
-    kinds = training._kinds(tuple(MultVAE(2).fit(table()).weights_.values()))
-    data = ((1, "int64"), (1, "int32"), (1, "float32"))
-    graph = training.compiled_epoch(loss, kinds, data)
-    assert traces() == before
-    assert graph.experimental_get_tracing_count() == 1
+@each_model
+def test_all_fits_of_a_process_share_a_trace(model, monkeypatch):
+    training, traced = load_tf("training"), []
+
+    def adam(*args):  # called by Python once a trace
+        traced.append(args)
+        return original(*args)
+
+    original = training.adam
+    monkeypatch.setattr(training, "adam", adam)
+    training.compiled_epoch.cache_clear()
+    fitted(model, table())
+    assert len(traced) == 1
+    # Other sizes of all kinds, other settings, a search.
+    X = table(50, 30)
+    fitted(clone(model).set_params(embedding_dim=6, batch_size=7, random_state=1), X)
+    if not is_regressor(model):
+        GridSearchCV(
+            model, {"learning_rate": [0.01, 0.001], "embedding_dim": [2, 5]},
+            scoring=make_ranking_scorer("ndcg@10"), error_score="raise",
+            cv=PerUserShuffleSplit(random_state=0),
+        ).fit(X)  # fmt: skip
+    assert len(traced) == 1
+    training.compiled_epoch.cache_clear()  # these graphs count: others need not
 
 
 def test_adam_takes_the_steps_of_the_paper():
@@ -89,33 +116,43 @@ print(json.dumps([before, unfitted, "tensorflow" in sys.modules]))
     assert done.stderr == ""
 
 
-def test_a_fitted_model_predicts_without_tensorflow(tmp_path):
+def answers(model, X):
+    """What a model says of known users and of a stranger, as JSON has it."""
+    history = ([["new", 4], ["new", 5]], [1.0, 2.0])
+    return [
+        model.predict(X[:20]).tolist(), model.recommend([1, 2], 3)[0].tolist(),
+        model.recommend(["new"], 3, history=history)[0].tolist(),
+    ]  # fmt: skip
+
+
+def test_fitted_models_predict_without_tensorflow(tmp_path):
     X = table()
-    model = MultVAE(epochs=2, **SMALL).fit(X)
-    (tmp_path / "model.pickle").write_bytes(pickle.dumps(model))
-    save(model, tmp_path / "model.skops")
+    own = KerasBuilderRegressor(epochs=2, random_state=0)
+    models = [fitted(model, X) for model in [*MODELS, own]]
+    (tmp_path / "models.pickle").write_bytes(pickle.dumps(models))
+    for number, model in enumerate(models):
+        save(model, tmp_path / f"{number}.skops")
     code = f"""
 import json, pickle, sys
+import numpy as np
 for name in ("tensorflow", "keras", "scikeras"):
     sys.modules[name] = None
 import sklearn_metarec
-models = [
-    pickle.load(open({str(tmp_path / "model.pickle")!r}, "rb")),
-    sklearn_metarec.load({str(tmp_path / "model.skops")!r}),
-]
-X = {X[:20].tolist()}
-print(json.dumps([[m.predict(X).tolist(), m.recommend([1, 2], 3)[0].tolist(),
-                   m.recommend(["new"], 3, history=[["new", 4]])[0].tolist()]
-                  for m in models]))
+from pathlib import Path
+{inspect.getsource(answers)}
+folder = Path({str(tmp_path)!r})
+models = pickle.loads((folder / "models.pickle").read_bytes())
+models += [sklearn_metarec.load(path) for path in sorted(folder.glob("*.skops"))]
+X = np.array({X[:20].tolist()})
+print(json.dumps([answers(model, X) for model in models]))
 """
-    expected = [
-        model.predict(X[:20]).tolist(), model.recommend([1, 2], 3)[0].tolist(),
-        model.recommend(["new"], 3, history=[["new", 4]])[0].tolist(),
-    ]  # fmt: skip
-    for scores, lists, folded in json.loads(run(code).stdout):
+    found = json.loads(run(code).stdout)
+    assert len(found) == 2 * len(models)
+    for model, (scores, *lists) in zip(2 * models, found, strict=True):
+        expected = answers(model, X)
         assert_allclose(scores, expected[0], rtol=1e-5)
-        assert [lists, folded] == expected[1:]
-    assert_array_equal(load(tmp_path / "model.skops").predict(X), model.predict(X))
+        assert lists == expected[1:]
+    assert_array_equal(load(tmp_path / "0.skops").predict(X), models[0].predict(X))
 
 
 def test_seeds_are_local():
@@ -166,8 +203,17 @@ def test_what_is_held_out():
 
 
 def test_the_score_of_a_validation_part():
-    lists = np.array([[3, 1, 0], [2, 0, -1]])
-    # User 0 has items 1 and 2, user 1 has item 2.
-    found = _mean_ndcg(lists, np.array([0, 0, 1]), np.array([1, 2, 2]), 4)
-    first = (1 / np.log2(3)) / (1 + 1 / np.log2(3))
-    assert found == pytest.approx((first + 1) / 2)
+    model = fitted(MODELS[0], table(80, 20)).set_params(validation_fraction=0.5)
+    history = model._history()
+    validation = _Validation(model, history, np.random.default_rng(0))
+    validation.stops({})
+    # The same by the public way: lists without what is left to learn from.
+    held = history.matrix - validation.training.matrix
+    rows, cols = np.nonzero(held.toarray())
+    model._set_history(validation.training)
+    users = np.unique(model.users_[rows])
+    lists, _ = model.recommend(users, k=10)
+    pairs = np.column_stack([model.users_[rows], model.items_[cols]])
+    expected = ranking_scores(pairs, users, lists)["ndcg@10"]
+    assert 0 < len(users) < 80
+    assert validation._best_score == pytest.approx(expected)
