@@ -336,7 +336,7 @@ def modalities(names, options):
         inner = parts_of(train, ColdItemSplit(random_state=1))
         groups, found, settings, validated = MODALITIES[name], {}, {}, {}
         for label, columns in groups.items():
-            models = of_features(side, columns, [None], options)
+            models = of_columns(side, columns, [None], options)
             model = chosen(models, of_cold_items, inner)
             validated[label] = of_cold_items(model, *inner).mean()
             found[label] = of_cold_items(model, train, test)
@@ -346,7 +346,7 @@ def modalities(names, options):
         weaker = [column for column in together if column not in strongest]
         weights = [dict.fromkeys(weaker, weight) for weight in WEIGHTS]
         model = chosen(
-            of_features(side, together, weights, options), of_cold_items, inner
+            of_columns(side, together, weights, options), of_cold_items, inner
         )
         every = of_cold_items(model, train, test)
         for label, values in found.items():
@@ -356,7 +356,7 @@ def modalities(names, options):
         print_row(name, "all", setting, f"{every.mean():.4f}", "")
 
 
-def of_features(side, columns, weights, options):
+def of_columns(side, columns, weights, options):
     """Return the models of some columns to choose from, one of each for each weights.
 
     A name, as that of a film, is taken for a text however short it is.
