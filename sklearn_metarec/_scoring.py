@@ -34,13 +34,19 @@ class FactorScorer:
         Added to all of a user's scores; its dtype is that of single scores.
     item_bias : ndarray of shape (n_items,), default=None
         Added to all of an item's scores.
+    index : {"exact", "hnsw"}, default="exact"
+        How the best items should be found, see `_index.py`.
     """
 
-    def __init__(self, user_vectors, item_vectors, user_bias=None, item_bias=None):
+    def __init__(
+        self, user_vectors, item_vectors, user_bias=None, item_bias=None, *,
+        index="exact",
+    ):  # fmt: skip
         self.user_vectors = user_vectors
         self.item_vectors = item_vectors
         self.user_bias = user_bias
         self.item_bias = item_bias
+        self.index = index
         self._items_by_column = None
 
     def block(self, lo, hi, out):
@@ -70,6 +76,14 @@ class FactorScorer:
         if self.user_bias is not None:
             scores = scores + self.user_bias[users]
         return scores
+
+    def take(self, users):
+        """Return the scorer of some of the users."""
+        bias = None if self.user_bias is None else self.user_bias[users]
+        return FactorScorer(
+            self.user_vectors[users], self.item_vectors, bias, self.item_bias,
+            index=self.index,
+        )  # fmt: skip
 
 
 def cosine_scorer(vectors, rows):
@@ -141,6 +155,10 @@ class FixedScorer:
         if not len(self.item_scores):
             return np.zeros(len(cols), dtype=np.float32)
         return np.where(cols >= 0, self.item_scores[cols], np.float32(0))
+
+    def take(self, users):
+        """Return the scorer of some of the users: all have the same scores."""
+        return self
 
 
 class TableScorer:
@@ -226,6 +244,11 @@ class WithFallback:
         scores[cold] = self.fallback.pairs(users[cold], cols[cold])
         return scores
 
+    def take(self, users):
+        """Return the scorer of some of the users."""
+        parts = self.scorer.take(users), self.fallback.take(users)
+        return WithFallback(*parts, self.cold[users])
+
 
 def _pair_scores(kernel, users, cols, *args):
     out = np.empty(len(cols), dtype=np.float32)
@@ -309,3 +332,21 @@ class Filters:
         self.allowed = np.empty(0, dtype=bool) if allowed is None else allowed
         per_user = np.diff(self.allow[0])
         self.most_allowed = int(per_user.max()) if len(per_user) else 0
+
+    def take(self, users):
+        """Return the filters of some of the users."""
+        taken = Filters(len(users), allowed=self.allowed)
+        taken.deny = _take(*self.deny, users)
+        if len(self.allow[0]):
+            taken.allow = _take(*self.allow, users)
+            taken.most_allowed = int(np.diff(taken.allow[0]).max(initial=0))
+        return taken
+
+
+def _take(indptr, indices, rows):
+    """Return (indptr, indices) of some rows."""
+    sizes = np.diff(indptr)[rows]
+    ends = np.cumsum(sizes, dtype=np.int64)
+    starts = np.repeat(indptr[rows] - (ends - sizes), sizes)
+    places = np.arange(ends[-1] if len(ends) else 0) + starts
+    return np.concatenate(([0], ends)), indices[places]
