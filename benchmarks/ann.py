@@ -1,10 +1,10 @@
 """Lists from an index of item vectors: recall, speed and building, beside all scores.
 
-The vectors are those of a model fitted on a world of `make_interactions` (32 factors of
-taste, Zipf's law of popularity with exponent 0.8), kept in a file; or, as the hard case,
-normal ones, among which no item is in demand and no direction rare. Asked are users of
-the world. `exact` and `hnsw` are the two settings of a model's `index`; the times are
-those of the ranking, without the filters of what was seen.
+The vectors are those of a model fitted on a world of `make_interactions` (32 factors
+of taste, popularity by Zipf's law with exponent 0.8), kept in a file; or, as the hard
+case, normal ones, among which no item is in demand and no direction rare. Asked are
+users of the world. `exact` and `hnsw` are the two settings of a model's `index`; the
+times are those of the ranking, without the filters of what was seen.
 
 With `--libraries`, graphs of several libraries are made of all the vectors, with equal
 numbers of edges and equal widths, `ip` by inner products, `l2` by the distances of
@@ -92,7 +92,7 @@ def compare_settings(users, items, n_jobs):
 
     everyone = np.arange(len(users))
     few = everyone[:100]
-    build, _ = timed(lambda: ask(few[:1], "hnsw"))
+    build, _ = timed(lambda: ask(everyone, "hnsw"))
     graph = _index._indexes[id(items)][1]
     head = graph.head.n_items / n_items
     best = graph.head.best(users, K, Filters(len(users)), n_jobs)[1][:, -1]

@@ -111,8 +111,8 @@ def _users_of_index(scorer, n_users, n_items, k, filters):
 
 def _search(scorer, k, filters, n_jobs):
     """Return (cols, scores, whose list is complete) of users whom the model knows."""
-    index = _index_of(scorer, n_jobs)
-    queries = _with_ones(scorer.user_vectors, scorer.item_bias)
+    index = _index_of(scorer)
+    queries = _queries(scorer)
     n_users = len(queries)
     found, head_scores = index.head.best(queries, k, filters, n_jobs)
     possible = np.linalg.norm(queries, axis=1)
@@ -127,7 +127,7 @@ def _search(scorer, k, filters, n_jobs):
     fetch = k + int(np.median(np.diff(own.deny[0])[undecided]))
     most = max(int(index.rest.n_items * _MOST_FETCHED), k)
     while len(undecided) and fetch <= most:
-        others = index.search(queries[undecided], fetch, n_jobs)
+        others = index.search(scorer, queries[undecided], fetch, n_jobs)
         others = np.where(_permitted(own, undecided, others), others, -1)
         enough = (others >= 0).sum(axis=1) >= k
         users = undecided[enough]
@@ -163,16 +163,7 @@ def _sorted(scorer, users, candidates, k):
     return cols, np.take_along_axis(scores, order, axis=1)
 
 
-def _with_ones(vectors, item_bias):
-    # A user's bias changes no order; an item's is one more factor.
-    vectors = np.asarray(vectors, dtype=np.float32)
-    if item_bias is not None:
-        ones = np.ones((len(vectors), 1), dtype=np.float32)
-        vectors = np.hstack([vectors, ones])
-    return np.ascontiguousarray(vectors)
-
-
-def _index_of(scorer, n_jobs):
+def _index_of(scorer):
     """Return the index of a scorer's items: made once, and for as long as they live.
 
     It belongs to the array of vectors and is no part of a model. So files and copies do
@@ -184,7 +175,7 @@ def _index_of(scorer, n_jobs):
         if known is None or known[0]() is not vectors:
             key = id(vectors)
             gone = weakref.ref(vectors, lambda _: _indexes.pop(key, None))
-            known = gone, _Index(vectors, scorer.item_bias, n_jobs)
+            known = gone, _Index(scorer)
             _indexes[key] = known
     return known[1]
 
@@ -248,26 +239,16 @@ class _Head(_Part):
 class _Index:
     """The items of the longest vectors, and a navigable graph of the others.
 
-    The graph is of Euclidean distances, for which graphs are made: one more coordinate
-    gives all vectors the same length, and of such the nearest to a query has the
-    largest product with it (Bachrach et al. 2014; Neyshabur and Srebro 2015). In a
-    graph by inner products half of the items would have no edge that leads to them.
+    The graph is made when the first user needs it: often there is none.
 
     Parameters
     ----------
-    vectors : ndarray of shape (n_items, n_factors)
-        The items'.
-    bias : ndarray of shape (n_items,) or None
-        What is added to an item's products.
-    n_jobs : int or None
-        Threads that make the graph.
+    scorer : FactorScorer
+        Of any users.
     """
 
-    def __init__(self, vectors, bias, n_jobs):
-        vectors = np.asarray(vectors, dtype=np.float32)
-        if bias is not None:
-            column = np.asarray(bias, dtype=np.float32)[:, None]
-            vectors = np.hstack([vectors, column])
+    def __init__(self, scorer):
+        vectors = _with_bias(scorer)
         lengths = np.linalg.norm(vectors, axis=1)
         n_items = len(vectors)
         n_rest = n_items - max(int(n_items * _HEAD), 1)
@@ -277,25 +258,51 @@ class _Index:
         self.longest_of_rest = lengths[rest].max()
         self.head = _Head(head, n_items, vectors[head])
         self.rest = _Part(rest, n_items)
-        missing = self.longest_of_rest**2 - lengths[rest] ** 2
-        column = np.sqrt(np.maximum(missing, 0))[:, None].astype(np.float32)
-        self._graph = _make_graph(np.hstack([vectors[rest], column]), n_jobs)
+        self._graph = None
+        self._making = threading.Lock()
 
-    def search(self, queries, n, n_jobs):
+    def search(self, scorer, queries, n, n_jobs):
         """Return the places, in the second part, of about the n best of each query."""
         faiss = _import_faiss()
         zeros = np.zeros((len(queries), 1), dtype=np.float32)
         width = faiss.SearchParametersHNSW(efSearch=max(_SEARCH_WIDTH, 2 * n))
         with _threads(faiss, n_jobs):
+            with self._making:
+                if self._graph is None:
+                    # Without a reference to all vectors, which would keep them alive.
+                    vectors = _with_bias(scorer)[self.rest.cols]
+                    self._graph = _make_graph(faiss, vectors, self.longest_of_rest)
             return self._graph.search(np.hstack([queries, zeros]), n, params=width)[1]
 
 
-def _make_graph(vectors, n_jobs):
-    faiss = _import_faiss()
-    graph = faiss.IndexHNSWFlat(vectors.shape[1], _EDGES, faiss.METRIC_L2)
+def _queries(scorer):
+    # A user's own bias changes no order.
+    vectors = np.asarray(scorer.user_vectors, dtype=np.float32)
+    if scorer.item_bias is None:
+        return vectors
+    return np.hstack([vectors, np.ones((len(vectors), 1), dtype=np.float32)])
+
+
+def _with_bias(scorer):
+    # An item's bias is one more factor, which all users have as much of.
+    vectors = np.asarray(scorer.item_vectors, dtype=np.float32)
+    if scorer.item_bias is None:
+        return vectors
+    return np.hstack([vectors, scorer.item_bias.astype(np.float32)[:, None]])
+
+
+def _make_graph(faiss, vectors, longest):
+    """Return a graph by Euclidean distances, for which such graphs are made.
+
+    One more coordinate gives all vectors the same length, and of such the nearest to a
+    query has the largest product with it (Bachrach et al. 2014; Neyshabur and Srebro
+    2015). In a graph by products no edge leads to half of the items.
+    """
+    missing = longest**2 - np.einsum("ij,ij->i", vectors, vectors)
+    column = np.sqrt(np.maximum(missing, 0))[:, None]
+    graph = faiss.IndexHNSWFlat(vectors.shape[1] + 1, _EDGES, faiss.METRIC_L2)
     graph.hnsw.efConstruction = _BUILD_WIDTH
-    with _threads(faiss, n_jobs):
-        graph.add(vectors)
+    graph.add(np.hstack([vectors, column]))
     return graph
 
 

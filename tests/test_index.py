@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import check_estimator
 
@@ -56,9 +57,9 @@ def searches(monkeypatch):
     """How many users were looked up in a graph, call by call."""
     calls, search = [], _index._Index.search
 
-    def spy(self, queries, n, n_jobs):
+    def spy(self, scorer, queries, n, n_jobs):
         calls.append((len(queries), n))
-        return search(self, queries, n, n_jobs)
+        return search(self, scorer, queries, n, n_jobs)
 
     monkeypatch.setattr(_index._Index, "search", spy)
     return calls
@@ -210,7 +211,7 @@ def ask(users, items, k=10, filters=None, bias=None):
 def test_long_vectors_alone_decide_most_lists(searches):
     items = vectors(4000, 0)
     items[:100] *= 20
-    (found, scores), (wanted, _) = ask(vectors(50, 1), items)
+    (found, _), (wanted, _) = ask(vectors(50, 1), items)
     assert_array_equal(found, wanted)
     assert searches == []
 
@@ -238,8 +239,6 @@ def test_a_search_widens_until_the_list_is_full(searches):
     deny = np.zeros((3, 4000), dtype=bool)
     deny[1, best[1, :60]] = True  # more than a first search brings
     deny[2, best[2, :2000]] = True  # more than any search brings
-    from scipy import sparse
-
     filters = Filters(3, deny=sparse.csr_array(deny))
     (found, scores), (wanted, _) = ask(users, items, filters=filters)
     assert np.isfinite(scores).all()
@@ -253,9 +252,7 @@ def test_a_search_widens_until_the_list_is_full(searches):
 def test_only_what_everyone_may_get_is_found():
     users, items = vectors(20, 1), vectors(4000, 0)
     allowed = np.random.default_rng(2).random(4000) < 0.7
-    (found, scores), (wanted, _) = ask(
-        users, items, filters=Filters(20, allowed=allowed)
-    )
+    (found, _), (wanted, _) = ask(users, items, filters=Filters(20, allowed=allowed))
     assert allowed[found].all()
     assert recall(found, wanted) >= 0.99
 
@@ -277,8 +274,6 @@ def test_vectors_of_zeros_and_equal_ones():
 
 def test_some_users_of_filters_and_scorers():
     rng = np.random.default_rng(0)
-    from scipy import sparse
-
     deny = sparse.csr_array(rng.random((6, 300)) < 0.2)
     allow = sparse.csr_array(rng.random((6, 300)) < 0.3)
     some = np.array([4, 0, 5])
