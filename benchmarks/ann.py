@@ -93,7 +93,7 @@ def compare_settings(users, items, n_jobs):
     everyone = np.arange(len(users))
     few = everyone[:100]
     build, _ = timed(lambda: ask(everyone, "hnsw"))
-    graph = _index._indexes[id(items)][1]
+    graph = _index._indexes[id(items)][-1]
     head = graph.head.n_items / n_items
     best = graph.head.best(users, K, Filters(len(users)), n_jobs)[1][:, -1]
     lengths = np.linalg.norm(users, axis=1)

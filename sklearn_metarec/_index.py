@@ -166,18 +166,18 @@ def _sorted(scorer, users, candidates, k):
 def _index_of(scorer):
     """Return the index of a scorer's items: made once, and for as long as they live.
 
-    It belongs to the array of vectors and is no part of a model. So files and copies do
-    without it, and what is fitted anew has another.
+    It belongs to the arrays and is no part of a model. So files and copies do without
+    it, and what is fitted anew has another.
     """
-    vectors = scorer.item_vectors
+    vectors, bias = scorer.item_vectors, scorer.item_bias
+    key = id(vectors)
     with _lock:
-        known = _indexes.get(id(vectors))
-        if known is None or known[0]() is not vectors:
-            key = id(vectors)
+        known = _indexes.get(key)
+        if known is None or known[0]() is not vectors or known[1]() is not bias:
             gone = weakref.ref(vectors, lambda _: _indexes.pop(key, None))
-            known = gone, _Index(scorer)
-            _indexes[key] = known
-    return known[1]
+            its_bias = (lambda: None) if bias is None else weakref.ref(bias)
+            known = _indexes[key] = gone, its_bias, _Index(scorer)
+    return known[-1]
 
 
 class _Part:
