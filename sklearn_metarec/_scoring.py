@@ -41,14 +41,17 @@ class FactorScorer:
     by_length : tuple of ndarray, default=None
         What :func:`by_length` returns of the item vectors: where there are no biases, a
         list for one user then takes no more than a look at the longest.
+    index : {"exact", "hnsw"}, default="exact"
+        How the best items should be found, see `_index.py`; small types are exact.
     """
 
     def __init__(
-        self, user_vectors, item_vectors, user_bias=None, item_bias=None, by_length=None
-    ):
+        self, user_vectors, item_vectors, user_bias=None, item_bias=None, *,
+        by_length=None, index="exact",
+    ):  # fmt: skip
         self.integers: Any = None
         if isinstance(item_vectors, SmallMatrix):
-            by_length = None
+            by_length, index = None, "exact"
             user_vectors = np.asarray(user_vectors, dtype=np.float32)
             if item_vectors.scales is None:
                 item_vectors = np.asarray(item_vectors)
@@ -58,6 +61,7 @@ class FactorScorer:
         self.item_vectors = item_vectors
         self.user_bias = user_bias
         self.item_bias = item_bias
+        self.index = index
         self._items_by_column = None
         self._by_length = by_length
         few = len(user_vectors) <= _MIN_BLOCK
@@ -117,6 +121,14 @@ class FactorScorer:
     def _integer_args(self):
         n = self.integers
         return n.users, n.user_scales, n.items, n.item_scales
+
+    def take(self, users):
+        """Return the scorer of some of the users."""
+        bias = None if self.user_bias is None else self.user_bias[users]
+        return FactorScorer(
+            self.user_vectors[users], self.item_vectors, bias, self.item_bias,
+            by_length=self._by_length, index=self.index,
+        )  # fmt: skip
 
 
 def by_length(vectors):
@@ -198,6 +210,10 @@ class FixedScorer:
         if not len(self.item_scores):
             return np.zeros(len(cols), dtype=np.float32)
         return np.where(cols >= 0, self.item_scores[cols], np.float32(0))
+
+    def take(self, users):
+        """Return the scorer of some of the users: all have the same scores."""
+        return self
 
 
 class TableScorer:
@@ -282,6 +298,11 @@ class WithFallback:
         cold = self.cold[users]
         scores[cold] = self.fallback.pairs(users[cold], cols[cold])
         return scores
+
+    def take(self, users):
+        """Return the scorer of some of the users."""
+        parts = self.scorer.take(users), self.fallback.take(users)
+        return WithFallback(*parts, self.cold[users])
 
 
 def _pair_scores(kernel, users, cols, *args, out=None):
@@ -373,3 +394,21 @@ class Filters:
         self.allowed = np.empty(0, dtype=bool) if allowed is None else allowed
         per_user = np.diff(self.allow[0])
         self.most_allowed = int(per_user.max()) if len(per_user) else 0
+
+    def take(self, users):
+        """Return the filters of some of the users."""
+        taken = Filters(len(users), allowed=self.allowed)
+        taken.deny = _take(*self.deny, users)
+        if len(self.allow[0]):
+            taken.allow = _take(*self.allow, users)
+            taken.most_allowed = int(np.diff(taken.allow[0]).max(initial=0))
+        return taken
+
+
+def _take(indptr, indices, rows):
+    """Return (indptr, indices) of some rows."""
+    sizes = np.diff(indptr)[rows]
+    ends = np.cumsum(sizes, dtype=np.int64)
+    starts = np.repeat(indptr[rows] - (ends - sizes), sizes)
+    places = np.arange(ends[-1] if len(ends) else 0) + starts
+    return np.concatenate(([0], ends)), indices[places]

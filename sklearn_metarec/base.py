@@ -23,6 +23,7 @@ from sklearn_metarec._explanation import (
     scores_of,
 )
 from sklearn_metarec._history import Context, History, Profiles, Rows
+from sklearn_metarec._index import find_best
 from sklearn_metarec._request import (
     Asked,
     check_ids,
@@ -34,7 +35,7 @@ from sklearn_metarec._request import (
     read_rows,
     warn_of_strangers,
 )
-from sklearn_metarec._scoring import FixedScorer, WithFallback, rank
+from sklearn_metarec._scoring import FixedScorer, WithFallback
 from sklearn_metarec._side_tables import SharesSideTables
 from sklearn_metarec._unwrap import long_form, recommend
 from sklearn_metarec._vocabulary import encode_ids
@@ -370,10 +371,8 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
         warn_of_strangers(profiles, self._users, self._items)
         filters = asked.filters(profiles, self._items, exclude_seen, items, exclude)
         scorer = self._complete_scorer(profiles)
-        n_items = len(self._items)
-        cols, scores = rank(
-            scorer, len(codes), n_items, int(k), filters, n_jobs=self.n_jobs
-        )
+        size = len(codes), len(self._items)
+        cols, scores = find_best(scorer, *size, int(k), filters, n_jobs=self.n_jobs)
         ids = self._items.decode(cols)
         return long_form(asked.ids, ids, scores) if as_frame else (ids, scores)
 

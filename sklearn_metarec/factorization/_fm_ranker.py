@@ -97,6 +97,10 @@ class FMRanker(FeatureMixin, PairwiseRanker):
         How the strength of a pair becomes its number of visits an epoch.
     max_iter : int, default=50
         Epochs.
+    index : {"exact", "hnsw"}, default="exact"
+        How `recommend` finds the best items. "exact" computes all scores. "hnsw" is for
+        catalogues of millions: it computes few, and may miss an item in a hundred. It
+        needs `pip install sklearn_metarec[ann]`; see :doc:`/howto/large_catalogue`.
     random_state : int, RandomState or None, default=None
         Draws the first embeddings, the order of users and the negatives.
     n_jobs : int, default=None
@@ -176,8 +180,8 @@ class FMRanker(FeatureMixin, PairwiseRanker):
         self, n_factors=64, *, item_features=None, user_features=None, item_ids=True,
         user_ids=True, feature_encoder=None, loss="bpr", regularization=None,
         bias_regularization=0.05, learning_rate=None, optimizer="adagrad",
-        n_negatives=None, weighting="binary", max_iter=50, random_state=None,
-        n_jobs=None,
+        n_negatives=None, weighting="binary", max_iter=50, index="exact",
+        random_state=None, n_jobs=None,
     ):  # fmt: skip
         self.n_factors = n_factors
         self.item_features = item_features
@@ -193,6 +197,7 @@ class FMRanker(FeatureMixin, PairwiseRanker):
         self.n_negatives = n_negatives
         self.weighting = weighting
         self.max_iter = max_iter
+        self.index = index
         self.random_state = random_state
         self.n_jobs = n_jobs
 

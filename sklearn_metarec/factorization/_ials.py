@@ -5,6 +5,7 @@ from numbers import Integral, Real
 import numpy as np
 
 from sklearn_metarec._history import carry_over
+from sklearn_metarec._index import INDEXES, check_index
 from sklearn_metarec._iterating import epochs
 from sklearn_metarec._kernels import als
 from sklearn_metarec._scoring import FactorScorer, by_length
@@ -75,6 +76,10 @@ class IALS(FactorMixin, BaseRecommender):
         few heavy pairs decide everything. None is the strength itself, as in Hu et al.
     max_iter : int, default=15
         Sweeps over users and items.
+    index : {"exact", "hnsw"}, default="exact"
+        How `recommend` finds the best items. "exact" computes all scores. "hnsw" is for
+        catalogues of millions: it computes few, and may miss an item in a hundred. It
+        needs `pip install sklearn_metarec[ann]`; see :doc:`/howto/large_catalogue`.
     random_state : int, RandomState or None, default=None
         Draws the first factors.
     n_jobs : int, default=None
@@ -136,14 +141,15 @@ class IALS(FactorMixin, BaseRecommender):
         "scale_regularization": [Interval(Real, 0, None, closed="left")],
         "weighting": [StrOptions(set(WEIGHTINGS)), None],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "index": [StrOptions(INDEXES)],
         "random_state": ["random_state"],
         "n_jobs": [Integral, None],
     }
 
     def __init__(
         self, n_factors=64, *, regularization=5.5, alpha=10.0,
-        scale_regularization=0.5, weighting="binary", max_iter=15, random_state=None,
-        n_jobs=None,
+        scale_regularization=0.5, weighting="binary", max_iter=15, index="exact",
+        random_state=None, n_jobs=None,
     ):  # fmt: skip
         self.n_factors = n_factors
         self.regularization = regularization
@@ -151,10 +157,12 @@ class IALS(FactorMixin, BaseRecommender):
         self.scale_regularization = scale_regularization
         self.weighting = weighting
         self.max_iter = max_iter
+        self.index = index
         self.random_state = random_state
         self.n_jobs = n_jobs
 
     def _fit(self, history):
+        check_index(self.index)
         users, items = self._start(history)
         self._learn(history, users, items, self.max_iter)
 
@@ -215,7 +223,9 @@ class IALS(FactorMixin, BaseRecommender):
         changed = np.flatnonzero(profiles.changed)
         if len(changed):
             users[changed] = self._fold_in(profiles.history.take(changed).matrix)
-        return FactorScorer(users, self.item_factors_, by_length=self._by_length)
+        return FactorScorer(
+            users, self.item_factors_, by_length=self._by_length, index=self.index
+        )
 
     def _fold_in(self, strengths):
         """Return the exact factors of users by their strengths."""

@@ -5,6 +5,7 @@ from numbers import Integral, Real
 import numpy as np
 
 from sklearn_metarec._history import carry_over
+from sklearn_metarec._index import INDEXES, check_index
 from sklearn_metarec._iterating import epochs
 from sklearn_metarec._kernels import pairwise
 from sklearn_metarec._scoring import FactorScorer
@@ -24,6 +25,7 @@ CONSTRAINTS = {
     "n_negatives": [Interval(Integral, 1, None, closed="left")],
     "weighting": [StrOptions(set(WEIGHTINGS)), None],
     "max_iter": [Interval(Integral, 1, None, closed="left")],
+    "index": [StrOptions(INDEXES)],
     "random_state": ["random_state"],
     "n_jobs": [Integral, None],
 }
@@ -45,6 +47,7 @@ class PairwiseRanker(FactorMixin, BaseRecommender):
     """
 
     def _fit(self, history):
+        check_index(self.index)
         users, items = self._start(history)
         self._learn(history, users, items, self.max_iter)
 
@@ -152,7 +155,9 @@ class PairwiseRanker(FactorMixin, BaseRecommender):
             fields = [np.require(field, requirements="W") for field in fields]
             items = pairwise.Items._make([*fields, None])
             users[changed] = self._fold_in(pairs, newcomers, items)
-        return FactorScorer(users, self.item_factors_, None, self.item_biases_)
+        return FactorScorer(
+            users, self.item_factors_, None, self.item_biases_, index=self.index
+        )
 
     def _newcomers(self, codes, users):
         """Return users who start from zero; `users` is what is known of all."""

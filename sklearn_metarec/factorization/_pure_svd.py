@@ -5,6 +5,7 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils.extmath import randomized_svd
 
+from sklearn_metarec._index import INDEXES, check_index
 from sklearn_metarec._scoring import FactorScorer
 from sklearn_metarec._weighting import WEIGHTINGS, Weighting
 from sklearn_metarec.base import BaseRecommender
@@ -36,6 +37,10 @@ class PureSVD(CosineMixin, BaseRecommender):
         user has, and nothing else.
     weighting : {"binary", "log", "tfidf", "bm25"} or None, default="bm25"
         How the strength of a pair becomes its entry of X.
+    index : {"exact", "hnsw"}, default="exact"
+        How `recommend` finds the best items. "exact" computes all scores. "hnsw" is for
+        catalogues of millions: it computes few, and may miss an item in a hundred. It
+        needs `pip install sklearn_metarec[ann]`; see :doc:`/howto/large_catalogue`.
     random_state : int, RandomState or None, default=None
         Draws the start of the decomposition, on whose result it has little influence.
 
@@ -91,15 +96,20 @@ class PureSVD(CosineMixin, BaseRecommender):
     _parameter_constraints = {
         "n_factors": [Interval(Integral, 1, None, closed="left")],
         "weighting": [StrOptions(set(WEIGHTINGS)), None],
+        "index": [StrOptions(INDEXES)],
         "random_state": ["random_state"],
     }
 
-    def __init__(self, n_factors=12, *, weighting="bm25", random_state=None):
+    def __init__(
+        self, n_factors=12, *, weighting="bm25", index="exact", random_state=None
+    ):
         self.n_factors = n_factors
         self.weighting = weighting
+        self.index = index
         self.random_state = random_state
 
     def _fit(self, history):
+        check_index(self.index)
         self._seed = int(check_random_state(self.random_state).randint(2**31))
         self._decompose(history)
 
@@ -120,7 +130,8 @@ class PureSVD(CosineMixin, BaseRecommender):
 
     def _make_scorer(self, profiles):
         weights = self._weighting.transform(profiles.matrix)
-        return FactorScorer(weights @ self.item_factors_, self.item_factors_)
+        users = weights @ self.item_factors_
+        return FactorScorer(users, self.item_factors_, index=self.index)
 
     def _contributions(self, profiles, col):
         _, cols, values = compressed_parts(self._weighting.transform(profiles.matrix))

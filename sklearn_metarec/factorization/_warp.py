@@ -59,6 +59,10 @@ class WARP(PairwiseRanker):
         visit an epoch each. None is in proportion to the strength itself.
     max_iter : int, default=50
         Epochs.
+    index : {"exact", "hnsw"}, default="exact"
+        How `recommend` finds the best items. "exact" computes all scores. "hnsw" is for
+        catalogues of millions: it computes few, and may miss an item in a hundred. It
+        needs `pip install sklearn_metarec[ann]`; see :doc:`/howto/large_catalogue`.
     random_state : int, RandomState or None, default=None
         Draws the first vectors, the order of users and the negatives.
     n_jobs : int, default=None
@@ -117,7 +121,7 @@ class WARP(PairwiseRanker):
     def __init__(
         self, n_factors=64, *, regularization=0.01, bias_regularization=0.05,
         learning_rate=0.03, optimizer="adagrad", margin=1.0, n_negatives=30,
-        weighting="binary", max_iter=50, random_state=None, n_jobs=None,
+        weighting="binary", max_iter=50, index="exact", random_state=None, n_jobs=None,
     ):  # fmt: skip
         self.n_factors = n_factors
         self.regularization = regularization
@@ -128,6 +132,7 @@ class WARP(PairwiseRanker):
         self.n_negatives = n_negatives
         self.weighting = weighting
         self.max_iter = max_iter
+        self.index = index
         self.random_state = random_state
         self.n_jobs = n_jobs
 

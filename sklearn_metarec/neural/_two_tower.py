@@ -5,6 +5,7 @@ from numbers import Integral, Real
 import numpy as np
 
 from sklearn_metarec._features import FeatureMixin
+from sklearn_metarec._index import INDEXES, check_index
 from sklearn_metarec._scoring import FactorScorer, cosine_scorer
 from sklearn_metarec._weighting import drop_zeros
 from sklearn_metarec.base import BaseRecommender
@@ -19,7 +20,7 @@ from sklearn_metarec.neural._training import (
     zeros,
 )
 from sklearn_metarec.preprocessing import FeatureEncoder
-from sklearn_metarec.utils._sklearn import HasMethods, Interval
+from sklearn_metarec.utils._sklearn import HasMethods, Interval, StrOptions
 
 
 class TwoTower(FeatureMixin, NeuralMixin, BaseRecommender):
@@ -77,6 +78,10 @@ class TwoTower(FeatureMixin, NeuralMixin, BaseRecommender):
         The share of these users.
     n_iter_no_change : int, default=5
         Epochs without a better one after which training stops.
+    index : {"exact", "hnsw"}, default="exact"
+        How `recommend` finds the best items. "exact" computes all scores. "hnsw" is for
+        catalogues of millions: it computes few, and may miss an item in a hundred. It
+        needs `pip install sklearn_metarec[ann]`; see :doc:`/howto/large_catalogue`.
     random_state : int, RandomState or None, default=None
         Draws the first weights, and all else that is random.
     n_jobs : int, default=None
@@ -140,6 +145,7 @@ class TwoTower(FeatureMixin, NeuralMixin, BaseRecommender):
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "id_dropout": [Interval(Real, 0, 1, closed="left")],
         "regularization": [Interval(Real, 0, None, closed="left")],
+        "index": [StrOptions(INDEXES)],
         **CONSTRAINTS,
     }
 
@@ -148,7 +154,7 @@ class TwoTower(FeatureMixin, NeuralMixin, BaseRecommender):
         user_features=None, feature_encoder=None, dropout=0.5, id_dropout=0.5,
         regularization=1e-4, learning_rate=0.005, batch_size=64, epochs=30,
         early_stopping=False, validation_fraction=0.1, n_iter_no_change=5,
-        random_state=None, n_jobs=None,
+        index="exact", random_state=None, n_jobs=None,
     ):  # fmt: skip
         self.embedding_dim = embedding_dim
         self.hidden_dim = hidden_dim
@@ -164,6 +170,7 @@ class TwoTower(FeatureMixin, NeuralMixin, BaseRecommender):
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
+        self.index = index
         self.random_state = random_state
         self.n_jobs = n_jobs
 
@@ -171,6 +178,7 @@ class TwoTower(FeatureMixin, NeuralMixin, BaseRecommender):
         return FeatureEncoder(normalize=True)
 
     def _start(self, history, rng):
+        check_index(self.index)
         n_users, n_items = history.matrix.shape
         width, hidden = self.embedding_dim, self.hidden_dim
         n_user_features, n_item_features = (
@@ -226,7 +234,8 @@ class TwoTower(FeatureMixin, NeuralMixin, BaseRecommender):
         if features is not None:
             inputs += profiles.known_rows(features @ w["user_features"])
         tops = _tower(inputs, w["into_user"], w["out_of_user"])
-        return FactorScorer(tops.astype(np.float32), self.item_factors_)
+        tops = tops.astype(np.float32)
+        return FactorScorer(tops, self.item_factors_, index=self.index)
 
     def _cannot_tell(self, profiles):
         features = self._feature_rows("user")
