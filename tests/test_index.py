@@ -151,10 +151,9 @@ def test_new_users_and_new_rows(pair, searches):
     rows = [[user, 10_000 + item] for user in range(60) for item in range(3)]
     exact, approximate = pickle.loads(pickle.dumps(pair))
     wanted, found = (m.partial_fit(rows).recommend()[0] for m in (exact, approximate))
-    new = [10_000, 10_001, 10_002]  # in lists only where the index has their vectors
-    assert np.isin(found, new).sum() == pytest.approx(
-        np.isin(wanted, new).sum(), rel=0.05
-    )
+    new = [10_000, 10_001, 10_002]  # which only an index of the new vectors has
+    wanted_new, found_new = (np.isin(lists, new).sum() for lists in (wanted, found))
+    assert found_new == pytest.approx(wanted_new, rel=0.05)
     assert recall(found, wanted) >= 0.97
 
 
