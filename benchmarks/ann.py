@@ -2,8 +2,8 @@
 
 The vectors are those of a model fitted on a world of `make_interactions` (32 factors
 of taste, popularity by Zipf's law with exponent 0.8), kept in a file; or, as the hard
-case, normal ones, among which no item is in demand and no direction rare. Asked are
-users of the world. `exact` and `hnsw` are the two settings of a model's `index`; the
+case, normal ones, among which no item is in demand and no direction rare. `--flat`
+leaves out the item biases of BPR, in which the demand is. Asked are users of the world. `exact` and `hnsw` are the two settings of a model's `index`; the
 times are those of the ranking, without the filters of what was seen.
 
 With `--libraries`, graphs of several libraries are made of all the vectors, with equal
@@ -43,7 +43,7 @@ def learned(options):
     print(f"{model} was fitted in {seconds(time.perf_counter() - start)} s.")
     users, items = model.user_factors_, model.item_factors_
     users = users[np.random.default_rng(1).permutation(len(users))[:ASKED]]
-    if hasattr(model, "item_biases_"):
+    if hasattr(model, "item_biases_") and not options.flat:
         users = np.hstack([users, np.ones((len(users), 1), dtype=np.float32)])
         items = np.hstack([items, model.item_biases_[:, None]])
     return users, items
@@ -60,12 +60,21 @@ def read_or_make(options):
     """Return (users, items), from the file if there is one."""
     if options.model == "normal":
         return normal(options.items)
-    path = Path(options.vectors or f"{options.model}_{options.items}.npz")
+    flat = "_flat" if options.flat else ""
+    path = Path(options.vectors or f"{options.model}_{options.items}{flat}.npz")
     if not path.exists():
         users, items = learned(options)
         np.savez(path, users=users, items=items)
     with np.load(path) as file:
-        return file["users"][:ASKED], file["items"]
+        users, items = file["users"][:ASKED], file["items"]
+    if options.copies == 1:
+        return users, items
+    # Each copy of an item lies half its length away from it.
+    items = np.repeat(items, options.copies, axis=0)
+    moves = normal(len(items), items.shape[1])[1]
+    lengths = np.linalg.norm(items, axis=1) / np.linalg.norm(moves, axis=1)
+    moves *= 0.5 * lengths[:, None]
+    return users, items + moves
 
 
 def timed(function):
@@ -212,6 +221,8 @@ def main():
     parser.add_argument("--users", type=int, default=100_000)
     parser.add_argument("--rows", type=int, default=4_000_000)
     parser.add_argument("--sweeps", type=int, default=5, help="of the fit")
+    parser.add_argument("--flat", action="store_true", help="without item biases")
+    parser.add_argument("--copies", type=int, default=1, help="of each item")
     parser.add_argument("--vectors", help="the file; MODEL_ITEMS.npz without")
     parser.add_argument("--n-jobs", type=int, default=None)
     parser.add_argument("--libraries", nargs="*", default=[])
