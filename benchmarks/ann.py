@@ -2,8 +2,9 @@
 
 The vectors are those of a model fitted on a world of `make_interactions` (32 factors
 of taste, popularity by Zipf's law with exponent 0.8), kept in a file; `--flat` leaves
-out the item biases of BPR, in which the demand is. Or, as the hardest case, normal ones,
-among which no item is in demand and no direction rare. Asked are users of the world.
+out the item biases of BPR, in which the demand is. Or, as the hardest case, normal
+ones, among which no item is in demand and no direction rare. Asked are users of the
+world.
 `exact` and `hnsw` are the two settings of a model's `index`; the times are those of the
 ranking, without the filters of what was seen.
 
