@@ -1,17 +1,19 @@
 """Lists from an index of item vectors: recall, speed and building, beside all scores.
 
 The vectors are those of a model fitted on a world of `make_interactions` (32 factors
-of taste, popularity by Zipf's law with exponent 0.8), kept in a file; or, as the hard
-case, normal ones, among which no item is in demand and no direction rare. Asked are
-users of the world. `exact` and `hnsw` are the two settings of a model's `index`; the
-times are those of the ranking, without the filters of what was seen.
+of taste, popularity by Zipf's law with exponent 0.8), kept in a file; `--flat` leaves
+out the item biases of BPR, in which the demand is. Or, as the hardest case, normal
+ones, among which no item is in demand and no direction rare. Asked are users of the
+world.
+`exact` and `hnsw` are the two settings of a model's `index`; the times are those of the
+ranking, without the filters of what was seen.
 
-With `--libraries`, graphs of several libraries are made of all the vectors, with equal
-numbers of edges and equal widths, `ip` by inner products, `l2` by the distances of
-vectors of one length (one more dimension brings them to it).
+With `--libraries`, graphs of several libraries are made of the vectors that the index
+would make one of, with equal numbers of edges and equal widths: `ip` by inner products,
+`l2` by the distances of vectors of one length (one more dimension brings them to it).
 
     python benchmarks/ann.py IALS --items 1000000 --users 500000 --rows 20000000
-    python benchmarks/ann.py normal --items 200000 --libraries faiss:l2 hnswlib:l2
+    python benchmarks/ann.py BPR --flat --libraries faiss:ip faiss:l2 hnswlib:ip
 """
 
 import argparse
@@ -28,7 +30,7 @@ from sklearn_metarec.datasets import make_interactions
 
 K = 10
 ASKED = 500
-WIDTHS = (32, 64, 128, 256, 512, 1024)
+WIDTHS = (16, 32, 64, 128, 256, 512, 1024)
 ENOUGH = 0.998
 
 
@@ -43,7 +45,7 @@ def learned(options):
     print(f"{model} was fitted in {seconds(time.perf_counter() - start)} s.")
     users, items = model.user_factors_, model.item_factors_
     users = users[np.random.default_rng(1).permutation(len(users))[:ASKED]]
-    if hasattr(model, "item_biases_"):
+    if hasattr(model, "item_biases_") and not options.flat:
         users = np.hstack([users, np.ones((len(users), 1), dtype=np.float32)])
         items = np.hstack([items, model.item_biases_[:, None]])
     return users, items
@@ -60,12 +62,21 @@ def read_or_make(options):
     """Return (users, items), from the file if there is one."""
     if options.model == "normal":
         return normal(options.items)
-    path = Path(options.vectors or f"{options.model}_{options.items}.npz")
+    flat = "_flat" if options.flat else ""
+    path = Path(options.vectors or f"{options.model}_{options.items}{flat}.npz")
     if not path.exists():
         users, items = learned(options)
         np.savez(path, users=users, items=items)
     with np.load(path) as file:
-        return file["users"][:ASKED], file["items"]
+        users, items = file["users"][:ASKED], file["items"]
+    if options.copies == 1:
+        return users, items
+    # Each copy of an item lies half its length away from it.
+    items = np.repeat(items, options.copies, axis=0)
+    moves = normal(len(items), items.shape[1])[1]
+    lengths = np.linalg.norm(items, axis=1) / np.linalg.norm(moves, axis=1)
+    moves *= 0.5 * lengths[:, None]
+    return users, items + moves
 
 
 def timed(function):
@@ -182,9 +193,10 @@ MAKERS = {"faiss": make_faiss, "hnswlib": make_hnswlib, "usearch": make_usearch}
 
 def compare_libraries(users, items, options):
     """Print recall and times of graphs of all items, searched ever more widely."""
-    everyone = np.arange(len(users))
-    scorer = FactorScorer(users, items)
-    wanted = rank(scorer, len(users), len(items), K, Filters(len(everyone)))[0]
+    lengths = np.linalg.norm(items, axis=1)
+    items = items[np.argsort(lengths)[: -int(len(items) * _index._HEAD)]]
+    filters = Filters(len(users))
+    wanted = rank(FactorScorer(users, items), len(users), len(items), K, filters)[0]
     print_header("library", "built, s", "width", "recall@10", "ms a user, one thread")
     for name in options.libraries:
         library, space = name.split(":")
@@ -212,11 +224,13 @@ def main():
     parser.add_argument("--users", type=int, default=100_000)
     parser.add_argument("--rows", type=int, default=4_000_000)
     parser.add_argument("--sweeps", type=int, default=5, help="of the fit")
+    parser.add_argument("--flat", action="store_true", help="without item biases")
+    parser.add_argument("--copies", type=int, default=1, help="of each item")
     parser.add_argument("--vectors", help="the file; MODEL_ITEMS.npz without")
     parser.add_argument("--n-jobs", type=int, default=None)
     parser.add_argument("--libraries", nargs="*", default=[])
-    parser.add_argument("--edges", type=int, default=32)
-    parser.add_argument("--width", type=int, default=200, help="of the building")
+    parser.add_argument("--edges", type=int, default=_index._EDGES)
+    parser.add_argument("--width", type=int, default=_index._BUILD_WIDTH)
     options = parser.parse_args()
     print(describe("faiss-cpu", "hnswlib", "usearch"), end="\n\n")
     users, items = read_or_make(options)

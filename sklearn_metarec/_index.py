@@ -27,8 +27,8 @@ _HEAD = 1 / 32
 # Edges of an item in the graph, and how widely it is searched when an item is added and
 # when it is asked.
 _EDGES = 32
-_BUILD_WIDTH = 200
-_SEARCH_WIDTH = 256
+_BUILD_WIDTH = 100
+_SEARCH_WIDTH = 96
 # Beyond this share of the items, to score all is as fast as to search.
 _MOST_FETCHED = 1 / 16
 _WIDENING = 4
@@ -264,15 +264,14 @@ class _Index:
     def search(self, scorer, queries, n, n_jobs):
         """Return the places, in the second part, of about the n best of each query."""
         faiss = _import_faiss()
-        zeros = np.zeros((len(queries), 1), dtype=np.float32)
         width = faiss.SearchParametersHNSW(efSearch=max(_SEARCH_WIDTH, 2 * n))
         with _threads(faiss, n_jobs):
             with self._making:
                 if self._graph is None:
                     # Without a reference to all vectors, which would keep them alive.
                     vectors = _with_bias(scorer)[self.rest.cols]
-                    self._graph = _make_graph(faiss, vectors, self.longest_of_rest)
-            return self._graph.search(np.hstack([queries, zeros]), n, params=width)[1]
+                    self._graph = _make_graph(faiss, vectors)
+            return self._graph.search(queries, n, params=width)[1]
 
 
 def _queries(scorer):
@@ -291,18 +290,15 @@ def _with_bias(scorer):
     return np.hstack([vectors, scorer.item_bias.astype(np.float32)[:, None]])
 
 
-def _make_graph(faiss, vectors, longest):
-    """Return a graph by Euclidean distances, for which such graphs are made.
-
-    One more coordinate gives all vectors the same length, and of such the nearest to a
-    query has the largest product with it (Bachrach et al. 2014; Neyshabur and Srebro
-    2015). In a graph by products no edge leads to half of the items.
-    """
-    missing = longest**2 - np.einsum("ij,ij->i", vectors, vectors)
-    column = np.sqrt(np.maximum(missing, 0))[:, None]
-    graph = faiss.IndexHNSWFlat(vectors.shape[1] + 1, _EDGES, faiss.METRIC_L2)
+def _make_graph(faiss, vectors):
+    # By products. They have been called unfit for graphs, since edges lead to long
+    # vectors only; but those are in the first part. The reduction to distances
+    # (Bachrach et al. 2014) puts all users far from all items, and the search of a
+    # graph by distances ends in the wrong region: docs/benchmarks/ann.md.
+    product = faiss.METRIC_INNER_PRODUCT
+    graph = faiss.IndexHNSWFlat(vectors.shape[1], _EDGES, product)
     graph.hnsw.efConstruction = _BUILD_WIDTH
-    graph.add(np.hstack([vectors, column]))
+    graph.add(vectors)
     return graph
 
 

@@ -104,7 +104,7 @@ def test_scores_are_those_of_predict(pair):
     approximate = pair[1]
     items, scores = approximate.recommend(k=10)
     rows = np.column_stack([np.repeat(approximate.users_, 10), items.ravel()])
-    assert_array_equal(approximate.predict(rows).astype(np.float32), scores.ravel())
+    assert_allclose(approximate.predict(rows), scores.ravel(), rtol=1e-5, atol=1e-6)
     assert_array_equal(approximate.predict(rows), pair[0].predict(rows))
 
 
@@ -151,7 +151,9 @@ def test_new_users_and_new_rows(pair, searches):
     rows = [[user, 10_000 + item] for user in range(60) for item in range(3)]
     exact, approximate = pickle.loads(pickle.dumps(pair))
     wanted, found = (m.partial_fit(rows).recommend()[0] for m in (exact, approximate))
-    assert np.isin(found, [10_000, 10_001, 10_002]).any()  # it has the new vectors
+    new = [10_000, 10_001, 10_002]  # which only an index of the new vectors has
+    wanted_new, found_new = (np.isin(lists, new).sum() for lists in (wanted, found))
+    assert found_new == pytest.approx(wanted_new, rel=0.05)
     assert recall(found, wanted) >= 0.97
 
 
@@ -233,13 +235,13 @@ def test_biases_are_part_of_the_vectors(spread):
 
 
 def test_a_search_widens_until_the_list_is_full(searches):
-    users, items = vectors(3, 1), vectors(4000, 0)
+    users, items = vectors(5, 1), vectors(4000, 0)
     items /= np.linalg.norm(items, axis=1, keepdims=True)
     best = np.argsort(-(users @ items.T), axis=1)
-    deny = np.zeros((3, 4000), dtype=bool)
+    deny = np.zeros((5, 4000), dtype=bool)
     deny[1, best[1, :60]] = True  # more than a first search brings
     deny[2, best[2, :2000]] = True  # more than any search brings
-    filters = Filters(3, deny=sparse.csr_array(deny))
+    filters = Filters(5, deny=sparse.csr_array(deny))
     (found, scores), (wanted, _) = ask(users, items, filters=filters)
     assert np.isfinite(scores).all()
     assert recall(found, wanted) >= 0.96
@@ -307,5 +309,4 @@ def test_scikit_learn_and_our_checks_hold(model, monkeypatch):
     monkeypatch.setattr(_index, "_MOST_FETCHED", 1.0)
     model = clone(model).set_params(n_factors=3, index="hnsw")
     check_recommender(model)
-    skipped = getattr(model, "_expected_failed_checks", None)
-    check_estimator(model, expected_failed_checks=skipped, on_skip=None)
+    check_estimator(model, on_skip=None)
