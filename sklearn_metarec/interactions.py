@@ -210,7 +210,7 @@ def read_table(X, *, allow_empty=False, warn=True):
     if frame is not None:
         return _read_frame(frame, allow_empty, warn)
     table = _read_array(X, allow_empty)
-    if warn and table.n_columns > _MANY_COLUMNS:
+    if warn and table.n_columns > _MANY_COLUMNS and _is_whole(table.user):
         warnings.warn(
             f"X has {table.n_columns} columns without names; the first two are taken "
             "as user and item. If it is a matrix of users x items, convert it: "
@@ -219,6 +219,13 @@ def read_table(X, *, allow_empty=False, warn=True):
             stacklevel=2,
         )
     return table
+
+
+def _is_whole(column):
+    """Tell whether a column has whole numbers alone, as a matrix of counts has."""
+    column = np.asarray(column)
+    with np.errstate(invalid="ignore"):
+        return column.dtype.kind in "biuf" and not np.mod(column, 1).any()
 
 
 def check_is_table(X):
