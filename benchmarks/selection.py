@@ -29,7 +29,6 @@ import pandas as pd
 from _machine import describe, print_header, print_row
 from learn_portfolio import FAMILIES
 from run_grid import DATA, GRID, RESULTS, read
-
 from scipy.stats import loguniform
 
 from sklearn_metarec import EASE, IALS, ItemKNN, MetaSelector, UserKNN
