@@ -177,6 +177,7 @@ class Selection:
             "n_items": len(data.coded.items),
         }  # fmt: skip
         self.kept = []
+        self._stacking = combining and measure.metric == "rmse"
         if combining and measure.per_user:
             self.kept = [
                 _combination.Fold(data.coded, data.y, train, test, rng)
@@ -240,6 +241,9 @@ class Selection:
             if self.kept and not self._time_for(_SHARE_TO_COMBINE):
                 return
             shares = np.diff(np.linspace(0, size, len(leaders) + 1).astype(int))[::-1]
+            costs = [n_folds * leader.predicted_cost(1.0)[0] for leader in leaders]
+            if self._stacking and self._keeps_from_stacking(shares @ costs):
+                return
             new = []
             for leader, share in zip(leaders, shares, strict=True):
                 tried = [
@@ -301,17 +305,16 @@ class Selection:
         """Measure a stack of the leading rating models; keep it if it is better."""
         affordable = (self._evaluations - self._used) / max(len(self.folds), 1)
         leaders = self._leading()[:_MODELS_STACKED]
-        if self.measure.metric != "rmse" or len(leaders) < 2 or affordable < 1:
+        if not self._stacking or len(leaders) < 2 or affordable < 1:
             return
-        if self.progress.stopped:
+        if self.progress.stopped or not self.clock.allows(self._seconds_to_stack()):
             return
         names = [leader.name.replace("__", "_") for leader in leaders]
         members = [(n, r.estimator) for n, r in zip(names, leaders, strict=True)]
-        fits = sum(leader.mean_time("fit_time") for leader in leaders)
         record = Record(
             f"StackedRegressor({', '.join(names)})",
             StackedRegressor(members, cv=_STACK_FOLDS, random_state=seed), {},
-            len(self.records), expected=(_STACK_FOLDS + 1) * fits,
+            len(self.records), expected=self._seconds_of_stack(),
         )  # fmt: skip
         self.records.append(record)
         self._run_share([record], 1.0, "stacking")
@@ -319,6 +322,27 @@ class Selection:
             record.values, leaders[0].values, self._rng
         ):
             record.status = "rejected"
+
+    def _seconds_of_stack(self):
+        """Return what a fit of a stack takes on a training part.
+
+        Its folds leave out one part each: together with the fits on all rows that is
+        as many whole fits as there are folds.
+        """
+        leaders = self._leading()[:_MODELS_STACKED]
+        return _STACK_FOLDS * sum(leader.mean_time("fit_time") for leader in leaders)
+
+    def _seconds_to_stack(self):
+        """Return what it takes to measure a stack, and to refit it."""
+        return (len(self.folds) + _REFIT_FACTOR) * self._seconds_of_stack()
+
+    def _keeps_from_stacking(self, seconds):
+        """Tell whether so many seconds of tuning leave too few for a stack.
+
+        A stack gains more; where there is no time for one anyway, tuning goes on.
+        """
+        needed = self._seconds_to_stack()
+        return self.clock.allows(needed) and not self.clock.allows(needed + seconds)
 
     def _add(self, combined):
         """Add a record of a combination, as if it had been measured like the others."""

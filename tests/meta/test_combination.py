@@ -20,7 +20,10 @@ from sklearn_metarec.base import BaseRecommender
 from sklearn_metarec.datasets import make_interactions
 from sklearn_metarec.interactions import encode_interactions
 from sklearn_metarec.meta import _combination
+from sklearn_metarec.meta._budget import Clock
 from sklearn_metarec.meta._combination import DEPTH, shortlist
+from sklearn_metarec.meta._evaluation import Data, Measure, Outcome
+from sklearn_metarec.meta._selection import Record, Selection
 from sklearn_metarec.model_selection import PerUserShuffleSplit
 
 
@@ -227,3 +230,23 @@ def test_a_stack_that_is_no_better_is_rejected():
     board = selector.leaderboard_
     [status] = board["status"][board["candidate"].str.startswith("Stacked")]
     assert status == "rejected"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "tuned"), [(5.0, True), (79.0, False), (100.0, True)]
+)
+def test_tuning_leaves_the_time_for_a_stack(seconds, tuned):
+    # Two models of four seconds a fit: a stack takes 24 s, and its refit 36 s.
+    outcome = Outcome(-0.9, np.full(9, -0.8), None, 4.0, 0.0)
+    records = [
+        Record(name, BiasRegressor(), {}, place, "ran", None, 1.0, {0: outcome})
+        for place, name in enumerate("ab")
+    ]
+    X, y = make_interactions(9, 5, 20, random_state=0)
+    coded = encode_interactions(X)
+    rows = np.arange(len(X))
+    selection = Selection(
+        records, Data(X, coded, y, None), [(rows, rows)], Measure("rmse"),
+        Clock(seconds), None, np.random.RandomState(0), True, (), print, None,
+    )  # fmt: skip
+    assert selection._keeps_from_stacking(20.0) != tuned
