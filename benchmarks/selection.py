@@ -226,8 +226,11 @@ def count_processor_time():
 def without_family(name):
     """Have selections know nothing of a data set's family."""
     family = FAMILIES.get(name, name)
-    known = [e for e in experiences("ranking") if e.family != family]
-    _selector.experiences = lambda task: known if task == "ranking" else []
+
+    def others(task):
+        return [e for e in experiences(task) if e.family != family]
+
+    _selector.experiences = others
 
 
 # -------------------------------------------------------------------------- overhead
