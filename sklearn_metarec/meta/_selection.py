@@ -27,6 +27,8 @@ _STACK_FOLDS = 3
 # nor are so few of the others.
 _QUICK = 4.0
 _FEW = 2
+# Nor, after the first sample, all that takes this share of the seconds left together.
+_SHARE_FOR_ALL = 0.5
 # The share of the seconds that tuning leaves to combining, and without which there is
 # no combining.
 _SHARE_TO_COMBINE, _LEAST_TO_COMBINE = 0.3, 0.15
@@ -205,6 +207,9 @@ class Selection:
             finished = [r for r in runners if r.share == share and r.status == "ran"]
             if share == plan[-1] or not finished:
                 return
+            if self._time_for_all(finished):
+                self._run_share(finished, plan[-1])
+                return
             runners = self._leaders(finished)
             for record in finished:
                 if record not in runners:
@@ -212,6 +217,18 @@ class Selection:
             decided = len(runners) == 1 and runners[0].score > -np.inf
             if (decided and not runners[0].space) or self.progress.stopped:
                 return
+
+    def _time_for_all(self, finished):
+        """Tell whether all that ran on a sample may run on all users in good time.
+
+        Who is ahead on a sample need not be so on all users: samples are for what
+        takes long, as the first one has shown. Without a limit of seconds, nothing
+        depends on how long something took.
+        """
+        if self.clock.seconds is None:
+            return False
+        costs = [record.predicted_cost(1.0)[0] for record in finished]
+        return len(self.folds) * sum(costs) <= _SHARE_FOR_ALL * self.clock.left
 
     def _run_quick(self, runners):
         """Measure at once what takes no time; return the others.
@@ -373,8 +390,12 @@ class Selection:
             if r.outcomes and np.isfinite(r.score) and r.status != "rejected"
         ]
         in_time = [r for r in ran if self.clock.allows(self._refit_cost(r))]
+        # Where the time is over, what it was kept back for.
+        kept = [r for r in ran if self._refit_cost(r) <= self.clock.reserve]
         return max(
-            in_time or ran, key=lambda r: (r.share, r.score, -r.place), default=None
+            in_time or kept or ran,
+            key=lambda r: (r.share, r.score, -r.place),
+            default=None,
         )
 
     def _refit_cost(self, record):
