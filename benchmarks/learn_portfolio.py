@@ -1,9 +1,10 @@
 """Learn the portfolio of `MetaSelector` from the results of `run_grid.py`.
 
 Writes the knowledge that ships with the package: for each data set its meta-features,
-and score and cost of each configuration (no row of the data themselves). Prints how
-well the first configurations of an ordered portfolio do on a family of data sets that
-it was not learned from: the fixed order, and one re-ordered by the most similar sets.
+and score and cost of each configuration (no row of the data themselves), of rankers and
+of rating models, whose score is the inverse of the error. Prints how well the first
+configurations of an ordered portfolio do on a family of data sets that it was not
+learned from: the fixed order, and one re-ordered by the most similar sets.
 
     python benchmarks/run_grid.py && python benchmarks/learn_portfolio.py
 """
@@ -15,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from _machine import print_header, print_row
-from run_grid import GRID, RESULTS, read
+from run_grid import COSTS, TASKS
 
 import sklearn_metarec
 from sklearn_metarec.meta import _knowledge, meta_features
@@ -23,7 +24,7 @@ from sklearn_metarec.meta._knowledge import Configuration, Experience, portfolio
 
 FAMILIES = {
     "movielens_100k": "movielens", "movielens_1m": "movielens",
-    "movielens_latest_small": "movielens",
+    "movielens_latest_small": "movielens", "movielens_1m_sample": "movielens",
 }  # fmt: skip
 SIZES = [1, 2, 4, 6, 8, 12]
 
@@ -31,36 +32,45 @@ SIZES = [1, 2, 4, 6, 8, 12]
 def main():
     """Print the comparison, and write the knowledge."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--results", type=Path, help="of rankers")
     parser.add_argument("--write", action="store_true", help="into the package")
     parser.add_argument("--least", type=float, default=1.0,
                         help="share of the grid that a set must have")  # fmt: skip
     options = parser.parse_args()
-    known = experiences(options.results, options.least)
-    compare(known)
-    if options.write:
+    learned = {}
+    for name, task in TASKS.items():
+        path = options.results if name == "ranking" else None
+        known = experiences(task, path or task.results, options.least)
+        print(f"\n{name}")
+        compare(known)
         # Made worlds teach what is good in made worlds: see the comparison.
-        write(real_of(known))
+        learned[name] = real_of(known)
+    if options.write:
+        write(learned)
 
 
-def experiences(path, least):
+def experiences(task, path, least):
     """Return what the file of results tells, a mean over seeds each."""
     grid = [
         Configuration(e["model"], tuple(sorted(e["params"].items())))
-        for e in json.loads(GRID.read_text())
+        for e in json.loads(task.grid.read_text())
     ]
     frame = pd.read_csv(path)
-    frame["seconds"] = frame["fit_seconds"] + frame["rank_seconds"]
+    frame["seconds"] = frame[COSTS].sum(axis=1)
+    metric = task.metrics[0]
+    # Of errors the inverse: ratios of scores mean something, greater is better.
+    frame["score"] = 1 / frame[metric] if metric == "rmse" else frame[metric]
     found = []
     for name, rows in frame.groupby("data", sort=False):
-        means = rows.groupby("configuration")[["ndcg@10", "seconds"]].mean()
+        means = rows.groupby("configuration")[["score", "seconds"]].mean()
         if len(means) < least * len(grid):
             print(f"{name}: {len(means)} of {len(grid)} configurations, left out")
             continue
         made = name.startswith("world_")
         family = "made" if made else FAMILIES.get(name, name)
-        features = meta_features(read(name), landmarks=True, random_state=0)
-        scores = {grid[place]: row["ndcg@10"] for place, row in means.iterrows()}
+        table, y = task.read(name)
+        features = meta_features(table, y, landmarks=y is None, random_state=0)
+        scores = {grid[place]: row["score"] for place, row in means.iterrows()}
         seconds = {grid[place]: row["seconds"] for place, row in means.iterrows()}
         found.append(Experience(name, family, features, scores, seconds))
     return found
@@ -108,17 +118,18 @@ def real_of(known):
     return [e for e in known if e.family != "made"]
 
 
-def write(known):
-    """Write what ships with the package."""
+def write(learned):
+    """Write what ships with the package, of each task."""
     content = {
         "provenance": (
-            "Written by benchmarks/learn_portfolio.py from benchmarks/run_grid.py: "
-            "nDCG@10 on the reference split, all rows positive, mean over seeds; "
+            "Written by benchmarks/learn_portfolio.py from benchmarks/run_grid.py. "
+            "Rankers: nDCG@10 on the reference split, all rows positive. Rating "
+            "models: 1 / RMSE on a random fifth of the rows. Means over seeds; "
             f"seconds of one core. sklearn_metarec {sklearn_metarec.__version__}."
         ),
         "experiences": {
-            "ranking": [_knowledge.write_experience(e) for e in known],
-            "rating": [],
+            task: [_knowledge.write_experience(e) for e in known]
+            for task, known in learned.items()
         },
     }
     path = Path(_knowledge.__file__).with_name("_knowledge.json")

@@ -28,11 +28,10 @@ _SHARE = 0.25
 def default_candidates(task, known=None, features=None, seconds=None):
     """Return what is tried by default as (name, estimator, parameters).
 
-    Rankers are ordered by what is known of other data sets: each next one adds most
-    to those before it. Other settings of the same models follow, as many as the table
-    makes cheap. Popularity is always there: it costs nothing, and may be best for
-    users of whom little is known. Rating models are ordered by hand, by accuracy for
-    their cost.
+    They are ordered by what is known of other data sets: each next one adds most to
+    those before it. Other settings of the same models follow, as many as the table
+    makes cheap. Popularity, or of rating models the biases, are always there: they
+    cost nothing, and may be best for users of whom little is known.
 
     Parameters
     ----------
@@ -51,12 +50,6 @@ def default_candidates(task, known=None, features=None, seconds=None):
     candidates : list of tuples
         Fresh estimators, with the parameters set.
     """
-    if task == "rating":
-        models = [
-            MFRegressor(), BiasRegressor(), ItemKNNRegressor(), FMRegressor(),
-            SVDppRegressor(),
-        ]  # fmt: skip
-        return [(_name(model), model, {}) for model in models]
     known = experiences(task) if known is None else known
     if features is None:
         order = portfolio(known, _LENGTH, per_model=1)
@@ -64,8 +57,9 @@ def default_candidates(task, known=None, features=None, seconds=None):
         order = portfolio_for(features, known, _LENGTH, per_model=1)
         order += _cheap(order, known, features, seconds)
     made = [(c.make(), dict(c.params)) for c in order]
-    if not any(isinstance(model, PopularityRecommender) for model, _ in made):
-        made.append((PopularityRecommender(), {}))
+    floor = PopularityRecommender() if task == "ranking" else BiasRegressor()
+    if not any(type(model) is type(floor) for model, _ in made):
+        made.append((floor, {}))
     return [(_name(model), model, params) for model, params in made]
 
 

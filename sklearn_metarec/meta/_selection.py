@@ -27,6 +27,8 @@ _STACK_FOLDS = 3
 # nor are so few of the others.
 _QUICK = 4.0
 _FEW = 2
+# Nor, after the first sample, all that takes this share of the seconds left together.
+_SHARE_FOR_ALL = 0.5
 # The share of the seconds that tuning leaves to combining, and without which there is
 # no combining.
 _SHARE_TO_COMBINE, _LEAST_TO_COMBINE = 0.3, 0.15
@@ -177,6 +179,7 @@ class Selection:
             "n_items": len(data.coded.items),
         }  # fmt: skip
         self.kept = []
+        self._stacking = combining and measure.metric == "rmse"
         if combining and measure.per_user:
             self.kept = [
                 _combination.Fold(data.coded, data.y, train, test, rng)
@@ -204,6 +207,9 @@ class Selection:
             finished = [r for r in runners if r.share == share and r.status == "ran"]
             if share == plan[-1] or not finished:
                 return
+            if self._time_for_all(finished):
+                self._run_share(finished, plan[-1])
+                return
             runners = self._leaders(finished)
             for record in finished:
                 if record not in runners:
@@ -211,6 +217,18 @@ class Selection:
             decided = len(runners) == 1 and runners[0].score > -np.inf
             if (decided and not runners[0].space) or self.progress.stopped:
                 return
+
+    def _time_for_all(self, finished):
+        """Tell whether all that ran on a sample may run on all users in good time.
+
+        Who is ahead on a sample need not be so on all users: samples are for what
+        takes long, as the first one has shown. Without a limit of seconds, nothing
+        depends on how long something took.
+        """
+        if self.clock.seconds is None:
+            return False
+        costs = [record.predicted_cost(1.0)[0] for record in finished]
+        return len(self.folds) * sum(costs) <= _SHARE_FOR_ALL * self.clock.left
 
     def _run_quick(self, runners):
         """Measure at once what takes no time; return the others.
@@ -240,6 +258,9 @@ class Selection:
             if self.kept and not self._time_for(_SHARE_TO_COMBINE):
                 return
             shares = np.diff(np.linspace(0, size, len(leaders) + 1).astype(int))[::-1]
+            costs = [n_folds * leader.predicted_cost(1.0)[0] for leader in leaders]
+            if self._stacking and self._keeps_from_stacking(shares @ costs):
+                return
             new = []
             for leader, share in zip(leaders, shares, strict=True):
                 tried = [
@@ -301,17 +322,16 @@ class Selection:
         """Measure a stack of the leading rating models; keep it if it is better."""
         affordable = (self._evaluations - self._used) / max(len(self.folds), 1)
         leaders = self._leading()[:_MODELS_STACKED]
-        if self.measure.metric != "rmse" or len(leaders) < 2 or affordable < 1:
+        if not self._stacking or len(leaders) < 2 or affordable < 1:
             return
-        if self.progress.stopped:
+        if self.progress.stopped or not self.clock.allows(self._seconds_to_stack()):
             return
         names = [leader.name.replace("__", "_") for leader in leaders]
         members = [(n, r.estimator) for n, r in zip(names, leaders, strict=True)]
-        fits = sum(leader.mean_time("fit_time") for leader in leaders)
         record = Record(
             f"StackedRegressor({', '.join(names)})",
             StackedRegressor(members, cv=_STACK_FOLDS, random_state=seed), {},
-            len(self.records), expected=(_STACK_FOLDS + 1) * fits,
+            len(self.records), expected=self._seconds_of_stack(),
         )  # fmt: skip
         self.records.append(record)
         self._run_share([record], 1.0, "stacking")
@@ -319,6 +339,27 @@ class Selection:
             record.values, leaders[0].values, self._rng
         ):
             record.status = "rejected"
+
+    def _seconds_of_stack(self):
+        """Return what a fit of a stack takes on a training part.
+
+        Its folds leave out one part each: together with the fits on all rows that is
+        as many whole fits as there are folds.
+        """
+        leaders = self._leading()[:_MODELS_STACKED]
+        return _STACK_FOLDS * sum(leader.mean_time("fit_time") for leader in leaders)
+
+    def _seconds_to_stack(self):
+        """Return what it takes to measure a stack, and to refit it."""
+        return (len(self.folds) + _REFIT_FACTOR) * self._seconds_of_stack()
+
+    def _keeps_from_stacking(self, seconds):
+        """Tell whether so many seconds of tuning leave too few for a stack.
+
+        A stack gains more; where there is no time for one anyway, tuning goes on.
+        """
+        needed = self._seconds_to_stack()
+        return self.clock.allows(needed) and not self.clock.allows(needed + seconds)
 
     def _add(self, combined):
         """Add a record of a combination, as if it had been measured like the others."""
@@ -349,8 +390,12 @@ class Selection:
             if r.outcomes and np.isfinite(r.score) and r.status != "rejected"
         ]
         in_time = [r for r in ran if self.clock.allows(self._refit_cost(r))]
+        # Where the time is over, what it was kept back for.
+        kept = [r for r in ran if self._refit_cost(r) <= self.clock.reserve]
         return max(
-            in_time or ran, key=lambda r: (r.share, r.score, -r.place), default=None
+            in_time or kept or ran,
+            key=lambda r: (r.share, r.score, -r.place),
+            default=None,
         )
 
     def _refit_cost(self, record):

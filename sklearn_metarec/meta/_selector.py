@@ -89,9 +89,8 @@ class MetaSelector(
         Name, estimator and parameter grid (as of `GridSearchCV`; `{}` for none), in
         which a distribution stands for values that tuning may try. For
         ranking the estimator needs `recommend`, for rating `predict`. The order is
-        that of promise: a small budget tries the first ones. By default, for ranking,
-        a portfolio learned from other data sets (see Notes); for rating one ordered
-        by hand.
+        that of promise: a small budget tries the first ones. By default a portfolio
+        learned from other data sets (see Notes).
     task : {"ranking", "rating"}, default="ranking"
         Whether to say what comes next or how much it will be liked.
     scoring : str or callable, default=None

@@ -44,9 +44,23 @@ SPACES = {
         "exponent": uniform(0.2, 1.0),
         "beta": uniform(0, 0.8),
     },
+    "FMRegressor": {"n_factors": loguniform(4, 32)},
+    "SVDppRegressor": {
+        "n_factors": loguniform(4, 64),
+        "regularization": loguniform(0.4, 6),
+        "implicit_regularization": loguniform(20, 500),
+    },
     "MFRegressor": {
-        "n_factors": loguniform(4, 100),
-        "regularization": loguniform(1, 50),
+        "n_factors": loguniform(4, 64),
+        "regularization": loguniform(0.4, 6),
+    },
+    "ItemKNNRegressor": {
+        "n_neighbors": loguniform(20, 500),
+        "shrinkage": loguniform(3, 300),
+    },
+    "UserKNNRegressor": {
+        "n_neighbors": loguniform(20, 500),
+        "shrinkage": loguniform(3, 300),
     },
     "BiasRegressor": {
         "user_regularization": loguniform(0.5, 50),
@@ -199,4 +213,6 @@ def _carried(leader, tried, known):
         ):
             continue
         params = type(leader.estimator)(**dict(configuration.params)).get_params()
-        yield coordinates(leader.space, params), reached * mean, error
+        # Scores below zero are errors: what is better by a ratio is nearer to zero.
+        score = reached * mean if reached > 0 else reached / mean
+        yield coordinates(leader.space, params), score, error

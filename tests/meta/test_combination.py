@@ -20,7 +20,10 @@ from sklearn_metarec.base import BaseRecommender
 from sklearn_metarec.datasets import make_interactions
 from sklearn_metarec.interactions import encode_interactions
 from sklearn_metarec.meta import _combination
+from sklearn_metarec.meta._budget import Clock
 from sklearn_metarec.meta._combination import DEPTH, shortlist
+from sklearn_metarec.meta._evaluation import Data, Measure, Outcome
+from sklearn_metarec.meta._selection import Record, Selection
 from sklearn_metarec.model_selection import PerUserShuffleSplit
 
 
@@ -227,3 +230,48 @@ def test_a_stack_that_is_no_better_is_rejected():
     board = selector.leaderboard_
     [status] = board["status"][board["candidate"].str.startswith("Stacked")]
     assert status == "rejected"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "tuned"), [(5.0, True), (79.0, False), (100.0, True)]
+)
+def test_tuning_leaves_the_time_for_a_stack(seconds, tuned):
+    # Two models of four seconds a fit: a stack takes 24 s, and its refit 36 s.
+    selection = under_way([4.0, 4.0], seconds, share=1.0)
+    assert selection._keeps_from_stacking(20.0) != tuned
+
+
+def under_way(fit_seconds, seconds, *, share):
+    """Return a selection in which models have been measured, each later one better."""
+    records = [
+        Record(
+            f"m{place}", BiasRegressor(), {}, place, "ran", None, share,
+            {0: Outcome(0.1 * place - 0.9, np.full(9, -0.8), None, fit, 0.0)},
+        )
+        for place, fit in enumerate(fit_seconds)
+    ]  # fmt: skip
+    X, y = make_interactions(9, 5, 20, random_state=0)
+    rows = np.arange(len(X))
+    return Selection(
+        records, Data(X, encode_interactions(X), y, None), [(rows, rows)],
+        Measure("rmse"), Clock(seconds), None, np.random.RandomState(0), True, (),
+        print, None,
+    )  # fmt: skip
+
+
+def test_a_sample_does_not_decide_what_all_users_may():
+    # Of a third of the users four seconds: of all some seventeen.
+    enough = under_way([4.0, 4.0], 100.0, share=1 / 3)
+    assert enough._time_for_all(enough.records)
+    scarce = under_way([4.0, 4.0], 60.0, share=1 / 3)
+    assert not scarce._time_for_all(scarce.records)
+    unlimited = under_way([4.0, 4.0], None, share=1 / 3)
+    assert not unlimited._time_for_all(unlimited.records)
+
+
+def test_when_the_time_is_over_no_dear_refit_is_begun(monkeypatch):
+    selection = under_way([1.0, 2.0, 30.0], 100.0, share=1.0)
+    assert selection.best().name == "m2"
+    selection.clock.reserve = 3.0
+    monkeypatch.setattr(Clock, "elapsed", 101.0)
+    assert selection.best().name == "m1"

@@ -96,6 +96,19 @@ def test_default_candidates_follow_the_portfolio():
         assert params.items() <= model.get_params().items()
 
 
+def test_rating_models_follow_a_portfolio_of_their_own():
+    known = experiences("rating")
+    assert len({e.family for e in known}) >= 4
+    order = portfolio(known, 6, per_model=1)
+    found = default_candidates("rating")
+    assert [type(model).__name__ for _, model, _ in found[:6]] == [
+        configuration.model for configuration in order
+    ]
+    assert "bias" in [name for name, _, _ in found]
+    # What is first is good everywhere.
+    assert all(e.relative(order[:1])[0] > 0.9 for e in known)
+
+
 def of_two_kinds(n):
     """Small sets, on which A is best, and large ones, on which B is."""
     return [

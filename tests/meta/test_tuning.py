@@ -86,6 +86,25 @@ def test_other_data_sets_say_where_to_begin():
     assert np.median(np.log10(values)) > 2.3
 
 
+def test_errors_elsewhere_say_so_too():
+    # Scores of errors are negative here, and their inverse on other sets.
+    def of(value):
+        return Configuration("EASE", (("regularization", value),))
+
+    scores = {of(10.0): 1 / 0.90, of(100.0): 1 / 0.895, of(1000.0): 1 / 0.87}
+    known = [
+        Experience(f"s{i}", f"s{i}", {}, scores, dict.fromkeys(scores, 1.0))
+        for i in range(5)
+    ]
+    tried = [record(10.0, -1.2)]
+    first = [
+        propose(tried[0], tried, known, 1, np.random.RandomState(seed))[0]
+        for seed in range(5)
+    ]
+    values = [one["regularization"] for one in first]
+    assert np.median(np.log10(values)) > 2.3
+
+
 @pytest.fixture(scope="module")
 def table():
     return make_interactions(300, 80, 6000, random_state=0)
