@@ -13,9 +13,11 @@ from sklearn_metarec.meta._knowledge import Configuration, predict_seconds
 from sklearn_metarec.meta._stacking import StackedRegressor
 from sklearn_metarec.meta._tuning import propose
 
-# How a fit's time grows with the share of users it sees: more than in proportion,
-# since more users bring more items, too.
+# How a fit's time grows with the share of users it sees, where nothing is known: more
+# than in proportion, since more users bring more items, too. Where other data sets
+# tell, it may grow less: that of some models is a matter of the items.
 _COST_EXPONENT = 1.3
+_LEAST_COST_EXPONENT = 0.5
 # Tuning proposes settings of so many models, so many at a time: that number, not that
 # of the workers, so that the choice does not depend on them.
 _MODELS_TUNED = 2
@@ -67,6 +69,8 @@ class Record:
         From parameter to the distribution of what tuning may try.
     expected : float or None
         What its evaluation is thought to take in seconds, of what never ran.
+    exponent : float
+        The power of the share of users with which its seconds grow.
     """
 
     name: str
@@ -79,6 +83,7 @@ class Record:
     outcomes: dict = field(default_factory=dict)
     space: dict = field(default_factory=dict)
     expected: float | None = None
+    exponent: float = _COST_EXPONENT
 
     @property
     def score(self):
@@ -103,7 +108,7 @@ class Record:
         """Return (seconds of an evaluation, of its fit) on a share, None if unknown."""
         if not self.outcomes:
             return None, 0.0
-        growth = max(share / self.share, 1.0) ** _COST_EXPONENT
+        growth = max(share / self.share, 1.0) ** self.exponent
         fit = self.mean_time("fit_time") * growth
         return fit + self.mean_time("score_time") * growth, fit
 
@@ -196,7 +201,25 @@ class Selection:
         self.folds, self.kept = self.folds[:n_folds], self.kept[:n_folds]
         self._evaluations = np.inf if evaluations is None else evaluations
         runners = self.records[:n_configs]
-        runners = self._run_quick(runners)
+        for record in runners:
+            record.exponent = self._exponent(record)
+        quick, slow = self._divided(runners)
+        firsts: dict[str, Record] = {}
+        for record in quick:
+            firsts.setdefault(record.name, record)
+        first = list(firsts.values())
+        # Another model before other settings of the same, however long it takes.
+        self._run_all(first)
+        self._race(slow, plan)
+        self._run_all([record for record in quick if record not in first])
+
+    def _run_all(self, records):
+        """Measure on all users."""
+        if records and not self.progress.stopped:
+            self._run_share(records, 1.0)
+
+    def _race(self, runners, plan):
+        """Measure on growing samples of the users, the leaders to the end."""
         if self.progress.stopped:
             return
         # A sample is to say which of many to drop, and what they cost.
@@ -230,8 +253,8 @@ class Selection:
         costs = [record.predicted_cost(1.0)[0] for record in finished]
         return len(self.folds) * sum(costs) <= _SHARE_FOR_ALL * self.clock.left
 
-    def _run_quick(self, runners):
-        """Measure at once what takes no time; return the others.
+    def _divided(self, runners):
+        """Return (what takes no time and is measured at once, the others).
 
         What is best on a sample of the users need not be so on all: some models gain
         more than others from more rows.
@@ -242,9 +265,7 @@ class Selection:
             for record, seconds in zip(runners, expected, strict=True)
             if seconds is not None and seconds <= _QUICK
         ]
-        if quick:
-            self._run_share(quick, 1.0)
-        return [record for record in runners if record not in quick]
+        return quick, [record for record in runners if record not in quick]
 
     def tune(self, n):
         """Measure further settings of the leaders, at most n; a record each."""
@@ -484,7 +505,10 @@ class Selection:
         # Other settings of the same candidate tell, if only a lower bound.
         siblings = [r for r in self.records if r.name == record.name and r.outcomes]
         if siblings:
-            return max(sibling.predicted_cost(share)[0] for sibling in siblings)
+            # Those measured on most tell best.
+            most = max(sibling.share for sibling in siblings)
+            nearest = [sibling for sibling in siblings if sibling.share == most]
+            return max(sibling.predicted_cost(share)[0] for sibling in nearest)
         given = self._given_up.get(record.name)
         return self._guess(record, share) if given is None else 2 * given
 
@@ -501,13 +525,24 @@ class Selection:
             if r.outcomes and (there := self._of_other_sets(r))
         ]
         speed = float(np.median(ratios)) if ratios else 1.0
-        return seconds * speed * share**_COST_EXPONENT
+        return seconds * speed * share ** self._exponent(record)
 
-    def _of_other_sets(self, record):
+    def _of_other_sets(self, record, share=1.0):
         if not self._known:
             return None
         configuration = Configuration.of(record.estimator, record.params)
-        return predict_seconds(self._known, configuration, self._sizes)
+        sizes = self._sizes | {
+            name: share * self._sizes[name] for name in ("n_interactions", "n_users")
+        }
+        return predict_seconds(self._known, configuration, sizes)
+
+    def _exponent(self, record):
+        """Return the power of the share of users with which its seconds grow."""
+        whole = self._of_other_sets(record)
+        if whole is None:
+            return _COST_EXPONENT
+        exponent = np.log(whole / self._of_other_sets(record, 0.1)) / np.log(10)
+        return float(np.clip(exponent, _LEAST_COST_EXPONENT, _COST_EXPONENT))
 
     def _note_refit(self, record):
         """Keep back what a refit of the leader takes."""
