@@ -230,7 +230,8 @@ def _is_whole(column):
 
 def check_is_table(X):
     """Check that X has rows and columns at all."""
-    if isinstance(X, dict):
+    # Some sparse matrices are dicts, too, of which reading says what to do.
+    if isinstance(X, dict) and not sparse.issparse(X):
         raise TypeError("X is a dict: make a table of it, as by pandas.DataFrame(X).")
     if getattr(X, "ndim", 2) == 1 and hasattr(X, "to_frame"):
         raise ValueError(
