@@ -94,7 +94,9 @@ SETTINGS = {
         {"n_neighbors": 3, "similarity": "jaccard", "weighting": None},
         {"n_neighbors": 3, "weighting": "bm25", "shrinkage": 0},
     ],
-    "KerasBuilderRegressor": [{"builder_params": {"units": 4}, "epochs": 2}],
+    "KerasBuilderRegressor": [
+        {"builder_params": {"units": 4, "learning_rate": 0.01}, "epochs": 4}
+    ],
     "MMRReranker": [
         {"estimator": EASE(5.0), "list_length": 4},
         {"estimator": PureSVD(4, random_state=0), "diversity": 0.7, "n_candidates": 6},
