@@ -436,6 +436,7 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
         if target is not None:
             check_consistent_length(rows, target)
             target = self._check_target(target, rating)
+            check_magnitudes(target, None, self._magnitudes)
         elif rating:
             raise ValueError(
                 f"{type(self).__name__} needs the ratings of history: pass "

@@ -425,6 +425,13 @@ def test_numbers_that_cannot_be_computed_with(estimator, y, weight, message):
 
 
 @every_recommender
+def test_nor_can_a_history_of_such(estimator):
+    model = clone(estimator).fit(X, Y)
+    with pytest.raises(ValueError, match=re.escape("y is 1e+300 at row 1; what can")):
+        model.recommend([9], history=([[9, 10], [9, 20]], [1.0, 1e300]))
+
+
+@every_recommender
 def test_a_history_of_no_rows(estimator):
     model = clone(estimator).fit(X, Y)
     table = frame(user_id=[], item_id=[])

@@ -6,6 +6,7 @@ from numbers import Integral
 
 import numpy as np
 
+from sklearn_metarec._explanation import scores_of
 from sklearn_metarec._features import FeatureMixin
 from sklearn_metarec.base import BaseRatingRecommender
 from sklearn_metarec.interactions import compressed_parts
@@ -283,6 +284,22 @@ class KerasBuilderRegressor(FeatureMixin, BaseRatingRecommender):
         return parts
 
     def _make_scorer(self, profiles):
+        scorer = self._learned(profiles)
+        if profiles.added is not None:
+            scorer.add(profiles.added)
+        return scorer
+
+    def _contributions(self, profiles, col):
+        # Rows of the fit are in what was learned; those of a call are terms of a sum.
+        scorer = self._learned(profiles)
+        baseline = scores_of(scorer, 1, col)[0]
+        if profiles.added is None:
+            return baseline, np.empty(0, dtype=np.int32), np.empty(0), True
+        _, moves = scorer.moves(profiles.added)
+        return baseline, profiles.added.matrix.indices, moves, True
+
+    def _learned(self, profiles):
+        """Return the scorer of what was learned, without rows of the call."""
         answer, features = self._model(), self._features()
         # The last place of each is for who is unknown: -1.
         codes = [
@@ -294,10 +311,7 @@ class KerasBuilderRegressor(FeatureMixin, BaseRatingRecommender):
             inputs = named(codes[0][rows], codes[1][cols], rows, cols, features)
             return self.mean_ + self.scale_ * answer(inputs)
 
-        scorer = _Scorer(profiles.codes, len(self._items), predict)
-        if profiles.added is not None:
-            scorer.add(profiles.added)
-        return scorer
+        return _Scorer(profiles.codes, len(self._items), predict)
 
     def _model(self):
         """Return a function from the inputs to the model's answers."""
@@ -334,14 +348,16 @@ class _Scorer:
 
     def add(self, history):
         """Move users by how far their ratings are above what the model says."""
+        rows, moves = self.moves(history)
+        self._above = np.bincount(rows, moves, len(self._codes)).astype(np.float32)
+
+    def moves(self, history):
+        """Return (whose each rating is, by how much it moves that user)."""
         indptr, cols, ratings = compressed_parts(history.matrix)
         rows = np.repeat(np.arange(len(self._codes)), np.diff(indptr))
         above = history.weights * (ratings - self.pairs(rows, cols))
         weights = np.bincount(rows, history.weights, len(self._codes))
-        self._above = np.bincount(rows, above, len(self._codes)) / (
-            weights + _SHRINKAGE
-        )
-        self._above = self._above.astype(np.float32)
+        return rows, above / (weights + _SHRINKAGE)[rows]
 
     def block(self, lo, hi, out):
         """Write all items' scores of users lo to hi into `out`."""
