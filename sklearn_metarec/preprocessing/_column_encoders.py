@@ -15,6 +15,9 @@ from sklearn_metarec.preprocessing._tables import as_array, as_floats, is_numeri
 _MIN_WORDS = 3
 # A separator that so many cells hold is one, and not a part of a name.
 _LIST_SHARE = 0.05
+# A number so far from what was learned says no more than that it is far, and the
+# squares of larger ones leave what models compute with.
+_MOST_DEVIATIONS = 1e6
 
 
 def kind_of(column, sep):
@@ -59,7 +62,7 @@ def _all_numbers(cell):
 
 
 class NumberColumn:
-    """Standardized numbers; a missing one is the mean."""
+    """Standardized numbers; a missing one is the mean, and none is beyond all bounds."""
 
     def fit(self, column):
         """Learn mean and standard deviation."""
@@ -72,7 +75,8 @@ class NumberColumn:
     def transform(self, column):
         """Return one column; a constant one is all zeros."""
         values = (_finite_or_nan(column) - self.mean) / (self.std or np.inf)
-        return sparse.csr_array(np.nan_to_num(values)[:, None])
+        values = np.nan_to_num(values).clip(-_MOST_DEVIATIONS, _MOST_DEVIATIONS)
+        return sparse.csr_array(values[:, None])
 
     def names(self, name):
         """Return the name of the one output column."""

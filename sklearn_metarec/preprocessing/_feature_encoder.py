@@ -34,7 +34,8 @@ _KINDS = ("number", "category", "list", "text", "vector", "drop")
 class FeatureEncoder(TransformerMixin, BaseEstimator):
     """Encode mixed columns of features, each by what it holds, as one sparse matrix.
 
-    - Numbers (and dates, and booleans) are standardized; a missing one is the mean.
+    - Numbers (and dates, and booleans) are standardized; a missing one is the mean,
+      and none is more than a million standard deviations off.
     - Categories get one column each; where there are many, a few bits or a hash.
     - Lists such as "Action|Comedy", or sequences of categories, get one column a
       category.

@@ -51,6 +51,12 @@ def test_each_column_by_what_it_holds(movies):
     assert_allclose(np.array([columns[name] for name in there]).T, expected)
 
 
+def test_numbers_are_finite_however_far_off():
+    encoder = FeatureEncoder().fit(pd.DataFrame({"year": [1990.0, 2010.0]}))
+    far = encoder.transform(pd.DataFrame({"year": [-1e300, 2000.0, 1e300]})).toarray()
+    assert_allclose(far[:, 0], [-1e6, 0, 1e6])
+
+
 def test_kinds_can_be_given(movies):
     kinds = {"year": "category", "plot": "drop", "image": "drop", "genres": "category"}
     encoder = FeatureEncoder(kinds).fit(movies)
