@@ -62,7 +62,7 @@ def _all_numbers(cell):
 
 
 class NumberColumn:
-    """Standardized numbers; a missing one is the mean, and none is beyond all bounds."""
+    """Standardized numbers within bounds; a missing one is the mean."""
 
     def fit(self, column):
         """Learn mean and standard deviation."""
