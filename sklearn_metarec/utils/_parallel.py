@@ -252,8 +252,11 @@ def single_threaded_blas() -> Iterator[None]:
     ...     np.ones((2, 3)) @ np.ones(3)
     array([3., 3.])
     """
-    _blas_limit.acquire()
-    try:
-        yield
-    finally:
-        _blas_limit.release()
+    # Where BLAS runs on OpenMP, each thread has a limit of its own, which no other
+    # thread can lift: so each block sets and lifts that of its thread.
+    with get_cached_controller().select(threading_layer="openmp").limit(limits=1):
+        _blas_limit.acquire()
+        try:
+            yield
+        finally:
+            _blas_limit.release()

@@ -259,9 +259,13 @@ def test_worker_processes_keep_to_their_share(inner):
     assert threads == [1, share]
 
 
-def blas_threads():
+def blas_threads(*, shared=False):
+    """Threads of each BLAS; `shared`: of those whose limit is that of all threads."""
     return [
-        lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"
+        lib["num_threads"]
+        for lib in threadpool_info()
+        if lib["user_api"] == "blas"
+        and not (shared and lib.get("threading_layer") == "openmp")
     ]
 
 
@@ -296,7 +300,8 @@ def test_blas_stays_limited_until_the_last_block_ends():
     with single_threaded_blas():
         holder.start()
         assert entered.wait(timeout=60)
-    assert set(blas_threads()) == {1}
+        assert set(blas_threads()) == {1}
+    assert set(blas_threads(shared=True)) == {1}
     leave.set()
     holder.join()
     assert blas_threads() == before
