@@ -27,6 +27,7 @@ from _machine import describe, print_header, print_row
 from sklearn_metarec import (
     EASE,
     IALS,
+    Blend,
     ContentRanker,
     FMRanker,
     ItemKNN,
@@ -80,6 +81,8 @@ PENALTIES = [10.0, 30.0, 100.0, 300.0, 1000.0]
 # For groups of features; and the weights of the weaker groups beside the strongest one.
 LIGHT_PENALTIES = [3.0, 10.0, 30.0]
 WEIGHTS = [1.0, 0.5, 0.25]
+# The weights of ContentRanker where it is blended with FMRanker.
+SHARES = [0.1, 0.2]
 N_HISTORY = [1, 3, 5]
 FOLDING = ["EASE", "IALS", "ItemKNN", "FMRanker, warp"]
 CHANGES = [
@@ -106,6 +109,7 @@ def main():
     parser.add_argument("--data", nargs="+", default=names, choices=names)
     parser.add_argument("--users", type=int, help="keep so many users, drawn; all")
     parser.add_argument("--epochs", type=int, default=50, help="of FMRanker")
+    parser.add_argument("--splits", type=int, default=5, help="of modalities")
     parser.add_argument(
         "--models", nargs="+", default=OF_FEATURES, choices=OF_FEATURES,
         help="of cold items, with ContentRanker first",
@@ -245,12 +249,14 @@ def fixed_lists(train, test, n_draws):
 
 def setting_of(model):
     """Name what was chosen."""
-    found = []
+    if isinstance(model, Blend):
+        return f"Blend, {model.weights[0]}: {setting_of(model.estimators[0][1])}"
+    found = [type(model).__name__]
     if isinstance(model, ContentRanker):
-        found = [f"regularization={model.regularization:g}"]
+        found.append(f"regularization={model.regularization:g}")
     if weights := getattr(model.feature_encoder, "weights", None):
         found.append(f"weights={weights}")
-    return ", ".join(found) or "defaults"
+    return ", ".join(found)
 
 
 def users(names, options):
@@ -326,53 +332,71 @@ def history(names, options):
 
 
 def modalities(names, options):
-    """Compare groups of features with all of them."""
-    print_header("data", "features", "setting", "nDCG@10", "all together above it")
+    """Compare groups of features with all of them, over several splits."""
+    print_header("data", "features", "settings", "nDCG@10", "all together above it")
     for name in names:
         X, side = read(name, options.users)
         if name == "ifdb_played":  # genres are a list, as tags are
             side = side.assign(genre=side["genre"].str.replace("/", "|"))
-        train, test = parts_of(X, ColdItemSplit(random_state=0))
-        inner = parts_of(train, ColdItemSplit(random_state=1))
-        groups, found, settings, validated = MODALITIES[name], {}, {}, {}
-        for label, columns in groups.items():
-            models = of_columns(side, columns, [None], options)
-            model = chosen(models, of_cold_items, inner)
-            validated[label] = of_cold_items(model, *inner).mean()
-            found[label] = of_cold_items(model, train, test)
-            settings[label] = f"{type(model).__name__}, {setting_of(model)}"
-        strongest = groups[max(validated, key=validated.get)]
-        together = [column for columns in groups.values() for column in columns]
-        weaker = [column for column in together if column not in strongest]
-        weights = [dict.fromkeys(weaker, weight) for weight in WEIGHTS]
-        model = chosen(
-            of_columns(side, together, weights, options), of_cold_items, inner
-        )
-        every = of_cold_items(model, train, test)
-        for label, values in found.items():
-            versus = above(every, values)
-            print_row(name, label, settings[label], f"{values.mean():.4f}", versus)
-        setting = f"{type(model).__name__}, {setting_of(model)}"
-        print_row(name, "all", setting, f"{every.mean():.4f}", "")
+        groups = MODALITIES[name]
+        found, settings = {}, {label: [] for label in [*groups, "all"]}
+        for seed in range(options.splits):
+            split = parts_of(X, ColdItemSplit(random_state=seed))
+            models = of_groups(side, groups, split[0], seed, options)
+            for label, model in models.items():
+                settings[label].append(setting_of(model))
+                values = of_cold_items(model, *split)
+                asked = cold_items(*split)[2]
+                found.setdefault(label, []).append(pd.Series(values, asked))
+        # A user counts once, with the mean of the splits.
+        means = {
+            label: pd.concat(values).groupby(level=0).mean().to_numpy()
+            for label, values in found.items()
+        }
+        for label, values in means.items():
+            versus = "" if label == "all" else above(means["all"], values)
+            shown = "; ".join(dict.fromkeys(settings[label]))
+            print_row(name, label, shown, f"{values.mean():.4f}", versus)
+
+
+def of_groups(side, groups, train, seed, options):
+    """Return the model of each group, and of all, that is best on a validation part."""
+    inner = parts_of(train, ColdItemSplit(random_state=seed + 1))
+    best, validated = {}, {}
+    for label, columns in groups.items():
+        models = of_columns(side, columns, [None], options)
+        best[label] = chosen(models, of_cold_items, inner)
+        validated[label] = of_cold_items(best[label], *inner).mean()
+    strongest = groups[max(validated, key=validated.get)]
+    together = [column for columns in groups.values() for column in columns]
+    weaker = [column for column in together if column not in strongest]
+    weights = [dict.fromkeys(weaker, weight) for weight in WEIGHTS]
+    models = of_columns(side, together, weights, options)
+    return best | {"all": chosen(models, of_cold_items, inner)}
 
 
 def of_columns(side, columns, weights, options):
-    """Return the models of some columns to choose from, one of each for each weights.
+    """Return the models of some columns to choose from, as many for each weights.
 
     A name, as that of a film, is taken for a text however short it is.
     """
     features = side[["item_id", *columns]]
     kinds = {column: "text" for column in columns if column in NAMES}
-    encoders = [FeatureEncoder(kinds, weights=w, normalize=True) for w in weights]
-    common = {"loss": "warp", "max_iter": options.epochs, "random_state": 0}
-    return [
-        ContentRanker(features, regularization=r, feature_encoder=encoder)
-        for encoder in encoders
-        for r in LIGHT_PENALTIES
-    ] + [
-        FMRanker(item_features=features, feature_encoder=encoder, **common)
-        for encoder in encoders
-    ]
+    models = []
+    for each in weights:
+        encoder = FeatureEncoder(kinds, weights=each, normalize=True)
+        contents = [
+            ContentRanker(features, regularization=penalty, feature_encoder=encoder)
+            for penalty in LIGHT_PENALTIES
+        ]
+        factors = FMRanker(
+            item_features=features, feature_encoder=encoder, loss="warp",
+            max_iter=options.epochs, random_state=0,
+        )  # fmt: skip
+        members = [("content", contents[1]), ("fm", factors)]
+        models += [*contents, factors]
+        models += [Blend(members, weights=[share, 1 - share]) for share in SHARES]
+    return models
 
 
 def defaults(names, options):
