@@ -112,7 +112,7 @@ def _users_of_index(scorer, n_users, n_items, k, filters):
 def _search(scorer, k, filters, n_jobs):
     """Return (cols, scores, whose list is complete) of users whom the model knows."""
     index = _index_of(scorer)
-    queries = _queries(scorer)
+    queries = _queries(scorer, index.weight)
     n_users = len(queries)
     found, head_scores = index.head.best(queries, k, filters, n_jobs)
     possible = np.linalg.norm(queries, axis=1)
@@ -248,8 +248,9 @@ class _Index:
     """
 
     def __init__(self, scorer):
-        vectors = _with_bias(scorer)
-        lengths = np.linalg.norm(vectors, axis=1)
+        self.weight = _weight_of_bias(scorer)
+        vectors = _with_bias(scorer, self.weight)
+        lengths = np.linalg.norm(_without_low_bias(scorer, vectors), axis=1)
         n_items = len(vectors)
         n_rest = n_items - max(int(n_items * _HEAD), 1)
         order = np.argpartition(lengths, n_rest)
@@ -269,25 +270,47 @@ class _Index:
             with self._making:
                 if self._graph is None:
                     # Without a reference to all vectors, which would keep them alive.
-                    vectors = _with_bias(scorer)[self.rest.cols]
+                    vectors = _with_bias(scorer, self.weight)[self.rest.cols]
                     self._graph = _make_graph(faiss, vectors)
             return self._graph.search(queries, n, params=width)[1]
 
 
-def _queries(scorer):
+def _queries(scorer, weight):
     # A user's own bias changes no order.
     vectors = np.asarray(scorer.user_vectors, dtype=np.float32)
     if scorer.item_bias is None:
         return vectors
-    return np.hstack([vectors, np.ones((len(vectors), 1), dtype=np.float32)])
+    return np.hstack([vectors, np.full((len(vectors), 1), weight, dtype=np.float32)])
 
 
-def _with_bias(scorer):
-    # An item's bias is one more factor, which all users have as much of.
+def _with_bias(scorer, weight):
+    # An item's bias is one more factor, which all users have as much of; less the
+    # median one, which changes no order.
     vectors = np.asarray(scorer.item_vectors, dtype=np.float32)
     if scorer.item_bias is None:
         return vectors
-    return np.hstack([vectors, scorer.item_bias.astype(np.float32)[:, None]])
+    bias = scorer.item_bias - np.median(scorer.item_bias)
+    last = (bias / weight).astype(np.float32)
+    return np.hstack([vectors, last[:, None]])
+
+
+def _weight_of_bias(scorer):
+    # The edges of a graph are those of items that ask for items, and among them wide
+    # biases would outweigh all factors. So some of the weight is the users' part of
+    # the product.
+    if scorer.item_bias is None:
+        return 1.0
+    factor = np.sqrt(np.square(scorer.item_vectors, dtype=np.float32).mean())
+    low, high = np.quantile(scorer.item_bias, [0.25, 0.75])
+    return max(factor, (high - low) / max(3 * factor, 1e-6), 1e-6)
+
+
+def _without_low_bias(scorer, vectors):
+    # A low bias makes a vector long, but nobody's score high: without it, the length
+    # is still a bound of the score.
+    if scorer.item_bias is None:
+        return vectors
+    return np.hstack([vectors[:, :-1], np.maximum(vectors[:, -1:], 0)])
 
 
 def _make_graph(faiss, vectors):

@@ -226,17 +226,23 @@ def test_the_graph_is_searched_where_short_vectors_may_be_better(searches):
     assert sum(n for n, _ in searches) == 50
 
 
-# Known: an item of a very low bias has a long vector too, and takes a place of those
-# in demand; where biases range five times as far as products, 0.954 was found.
-FAR = pytest.param(5, marks=pytest.mark.xfail(reason="low biases", strict=False))
-
-
-@pytest.mark.parametrize("spread", [0.1, 1, FAR])
-def test_biases_are_part_of_the_vectors(spread):
-    bias = spread * vectors(4000, 2)[:, 0]
-    (found, scores), (wanted, right) = ask(vectors(50, 1), vectors(4000, 0), bias=bias)
+@pytest.mark.parametrize("scale", [0.1, 1])
+@pytest.mark.parametrize("spread", [0.1, 1, 5, 20])
+def test_biases_are_part_of_the_vectors(spread, scale):
+    items, users = scale * vectors(4000, 0), scale * vectors(50, 1)
+    bias = spread * scale**2 * vectors(4000, 2)[:, 0]
+    (found, scores), (wanted, right) = ask(users, items, bias=bias)
     assert recall(found, wanted) >= 0.99
     assert_allclose(scores[found == wanted], right[found == wanted], rtol=1e-4)
+
+
+def test_low_biases_do_not_hide_that_long_vectors_decide(searches):
+    items, bias = vectors(4000, 0), np.zeros(4000, dtype=np.float32)
+    items[:100] *= 20
+    bias[3500:] = -1000
+    (found, _), (wanted, _) = ask(vectors(50, 1), items, bias=bias)
+    assert_array_equal(found, wanted)
+    assert searches == []
 
 
 def test_a_search_widens_until_the_list_is_full(searches):
