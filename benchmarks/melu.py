@@ -36,6 +36,7 @@ from sklearn_metarec import (
     MetaRegressor,
     MetaRidgeRegressor,
     MFRegressor,
+    StackedRegressor,
 )
 from sklearn_metarec.exceptions import ColdUsersWarning
 
@@ -93,6 +94,14 @@ def contestants(items, users):
         "MetaRegressor, maml": learner("maml"),
         "MetaRegressor, maml, first order": learner("maml", second_order=False),
         "MetaRegressor, reptile": learner("reptile"),
+        "StackedRegressor": lambda: StackedRegressor(
+            [
+                ("ridge", MetaRidgeRegressor(random_state=0, **both)),
+                ("learner", learner("ridge")()),
+                ("sigmoid", learner("ridge", encoder="sigmoid")()),
+            ],
+            random_state=0,
+        ),
     }
 
 

@@ -232,6 +232,15 @@ ENDLESS = [
 ]
 
 
+@pytest.fixture
+def _ctrl_c_interrupts():
+    """Also where the tests run in the background, which has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_ctrl_c_interrupts")
 @pytest.mark.parametrize("model", ENDLESS, ids=lambda model: type(model).__name__)
 def test_ctrl_c_in_the_middle_of_an_epoch(model):
     rng = np.random.default_rng(0)
