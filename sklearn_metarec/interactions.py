@@ -549,6 +549,13 @@ def compressed_parts(matrix):
     return matrix.indptr.astype(np.int64), matrix.indices, matrix.data
 
 
+def keep_entries(matrix, keep):
+    """Return compressed rows without the entries for which a mask is false."""
+    indptr, indices, data = compressed_parts(matrix)
+    kept = np.concatenate(([0], np.cumsum(keep, dtype=np.int64)))
+    return make_csr(kept[indptr], indices[keep], data[keep], matrix.shape)
+
+
 def take_csr(matrix, codes):
     """Return some rows of a CSR matrix.
 

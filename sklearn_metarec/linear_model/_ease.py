@@ -132,11 +132,8 @@ class EASE(GramRecommender):
         if self.n_neighbors is None:
             super()._fit(history)
             return
-        self._gram = None
-        self._weighting = Weighting(self.weighting).fit(history.matrix)
-        X = self._weighting.transform(history.matrix)
         regressions = _regress_on_neighbors(
-            X, self.n_neighbors, self.regularization, self.n_jobs
+            self._start(history), self.n_neighbors, self.regularization, self.n_jobs
         )
         self.item_weights_ = transpose_csr(regressions)
         self._prior = PRIOR * self._popularity()

@@ -36,10 +36,14 @@ class GramRecommender(BaseRecommender):
     )
 
     def _fit(self, history):
+        X = self._start(history)
+        self._solve(lambda: self._add_gram(X))
+
+    def _start(self, history):
+        """Forget an earlier fit, and return the matrix to learn from."""
         self._gram = None
         self._weighting = Weighting(self.weighting).fit(history.matrix)
-        X = self._weighting.transform(history.matrix)
-        self._solve(lambda: self._add_gram(X))
+        return self._weighting.transform(history.matrix)
 
     def _update(self, history, old, new):
         known = self._gram
