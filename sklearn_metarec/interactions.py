@@ -552,8 +552,9 @@ def compressed_parts(matrix):
 def keep_entries(matrix, keep):
     """Return compressed rows without the entries for which a mask is false."""
     indptr, indices, data = compressed_parts(matrix)
-    kept = np.concatenate(([0], np.cumsum(keep, dtype=np.int64)))
-    return make_csr(kept[indptr], indices[keep], data[keep], matrix.shape)
+    kept = np.flatnonzero(keep)
+    indptr = np.searchsorted(kept, indptr)
+    return make_csr(indptr, indices[kept], data[kept], matrix.shape)
 
 
 def take_csr(matrix, codes):
