@@ -58,11 +58,11 @@ def _write_maxima(keys, heaps, large):
 
 @jit
 def _insert_key(key, k, best):
-    position = k - 1
-    while position > 0 and best[position - 1] < key:
-        best[position] = best[position - 1]
-        position -= 1
-    best[position] = key
+    # Through all places, without a branch that would be mispredicted each time.
+    for place in range(k):
+        held = best[place]
+        best[place] = max(held, key)
+        key = min(held, key)
     return best[k - 1]
 
 
