@@ -42,7 +42,8 @@ def _write_maxima(keys, heaps, large):
     """Write the largest order key of each heap, and of each large one."""
     n, n_large = len(heaps), len(large)
     heaps[:] = _SMALLEST
-    for start in range(0, _LAYERS * n, 4 * n):  # four layers in one pass over heaps
+    for layer in range(0, _LAYERS, 4):  # four in one pass over the heaps
+        start = layer * n
         a, b = keys[start : start + n], keys[start + n : start + 2 * n]
         c, d = keys[start + 2 * n : start + 3 * n], keys[start + 3 * n : start + 4 * n]
         for j in range(n):
@@ -50,8 +51,8 @@ def _write_maxima(keys, heaps, large):
             second = max(_order_key(c[j]), _order_key(d[j]))
             heaps[j] = max(heaps[j], max(first, second))
     large[:] = _SMALLEST
-    for start in range(0, n, n_large):
-        part = heaps[start : start + n_large]
+    for share in range(_PER_LARGE):
+        part = heaps[share * n_large : (share + 1) * n_large]
         for j in range(n_large):
             large[j] = max(large[j], part[j])
 

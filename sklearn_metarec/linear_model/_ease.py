@@ -10,7 +10,7 @@ from sklearn_metarec._neighborhood import Neighborhood
 from sklearn_metarec._scoring import TableScorer
 from sklearn_metarec._small import is_sparse
 from sklearn_metarec._sparse_scoring import PRIOR, ListScorer, NeighborScorer
-from sklearn_metarec._weighting import WEIGHTINGS, Weighting
+from sklearn_metarec._weighting import WEIGHTINGS
 from sklearn_metarec.interactions import compressed_parts, transpose_csr
 from sklearn_metarec.linear_model._gram import GramRecommender, mirror
 from sklearn_metarec.utils._parallel import map_ranges

@@ -44,7 +44,8 @@ class SLIM(GramRecommender):
     The weights are found by coordinate descent on the Gram matrix X'X, one item
     independent of the others, until no derivative of the objective is off by more than
     `tol`. A fit needs one n_items x n_items matrix in float32 (1.6 GB at 20,000 items),
-    and more time the smaller the penalties are.
+    and more time the smaller the penalties are. Items with no more users than
+    `l1_regularization` cannot have weights that are not negative, and take no part.
 
     `partial_fit` is exact up to `tol`. Its first call adds up the Gram matrix, which is
     kept from then on (n_items^2 x 4 bytes); each reads the new rows' users only, unless
@@ -180,8 +181,8 @@ class SLIM(GramRecommender):
         n_unfinished = int((n_iter > self.max_iter).sum())
         if n_unfinished:
             warnings.warn(
-                f"The weights of {n_unfinished} of {len(self._items)} items did not converge "
-                f"in {self.max_iter} sweeps: raise max_iter, tol or a penalty.",
+                f"The weights of {n_unfinished} of {len(self._items)} items did not "
+                f"converge in {self.max_iter} sweeps: raise max_iter, tol or a penalty.",
                 ConvergenceWarning,
                 stacklevel=4,
             )

@@ -177,9 +177,31 @@ def test_similar_items_are_those_with_weights(table):
     assert (scores[0, len(there) :] == -np.inf).all()
 
 
+def test_what_has_too_few_users_for_a_weight_takes_no_memory(table):
+    X, _ = table
+    rare = 1000 + np.arange(200_000)  # 160 GB
+    both = np.concatenate([X, np.column_stack([np.zeros_like(rare), rare])])
+    found, expected = (SLIM(1.0).fit(rows).item_weights_ for rows in (both, X))
+    assert found.shape == (200_025, 200_025)
+    assert found.nnz == expected.nnz > 0
+    np.testing.assert_array_equal(found[:25, :25].toarray(), expected.toarray())
+
+
+@pytest.mark.parametrize("weighting", ["binary", "log", None, "tfidf"])
+def test_to_leave_those_items_out_changes_no_weight(table, weighting):
+    X, y = table
+    settings = {"l1_regularization": 14.0, "weighting": weighting, "tol": 1e-6}
+    model = SLIM(1.0, **settings).fit(X, y)
+    whole = SLIM(1.0, **settings).fit(X, y).partial_fit(X[:0], y[:0])
+    assert model.item_weights_.nnz > 0
+    np.testing.assert_allclose(
+        model.item_weights_.toarray(), whole.item_weights_.toarray(), atol=1e-6
+    )
+
+
 def test_a_catalogue_that_memory_cannot_hold_is_an_error_with_advice():
-    n_items = 300_000  # 360 GB
-    X = np.column_stack([np.zeros(n_items, dtype=int), np.arange(n_items)])
+    n_items = 300_000  # 360 GB; one user each would be too few for a weight
+    X = np.column_stack([np.repeat([0, 1], n_items), np.tile(np.arange(n_items), 2)])
     with pytest.raises(MemoryError, match=r"SLIM on 300,000 items needs a matrix of"):
         SLIM().fit(X)
 
