@@ -171,8 +171,9 @@ class SLIM(GramRecommender):
         above = np.float32(self.l1_regularization)
         below = _FORBIDDEN if self.positive else above
         parts, n_iter = _regress(
-            gram, np.sqrt(np.diag(gram)), above, below, np.float32(self.regularization),
-            np.float32(self.tol), self.max_iter, n_jobs=self.n_jobs,
+            len(self._items), gram, np.sqrt(np.diag(gram)), above, below,
+            np.float32(self.regularization), np.float32(self.tol), self.max_iter,
+            n_jobs=self.n_jobs,
         )  # fmt: skip
         self._regressions = _spread(*parts, cols, len(self._items))
         self._prior = PRIOR * self._popularity()
@@ -182,7 +183,8 @@ class SLIM(GramRecommender):
         if n_unfinished:
             warnings.warn(
                 f"The weights of {n_unfinished} of {len(self._items)} items did not "
-                f"converge in {self.max_iter} sweeps: raise max_iter, tol or a penalty.",
+                f"converge in {self.max_iter} sweeps: raise max_iter, tol or a "
+                "penalty.",
                 ConvergenceWarning,
                 stacklevel=4,
             )
@@ -219,7 +221,7 @@ def _spread(n_weights, places, values, cols, n_items):
     return make_csr(np.cumsum(counts), indices, values, (n_items, n_items))
 
 
-def _regress(gram, *settings, n_jobs):
+def _regress(n_all, gram, *settings, n_jobs):
     """Return (how many weights predict each item, whose, and which; the sweeps)."""
     n_items = len(gram)
     n_weights = np.empty(n_items, dtype=np.int64)
@@ -230,7 +232,7 @@ def _regress(gram, *settings, n_jobs):
     def states():
         size = min(_ITEMS_PER_TASK, n_items) * n_items
         room = np.empty(size, dtype=np.int32), np.empty(size, dtype=np.float32)
-        return (*room, *slim.scratch(n_items))
+        return (*room, *slim.scratch(n_items, n_all))
 
     def work(lo, hi, cols, values, *scratch):
         slim.regress_items(
