@@ -170,12 +170,12 @@ class SLIM(GramRecommender):
         gram = mirror(gram, self.n_jobs)
         above = np.float32(self.l1_regularization)
         below = _FORBIDDEN if self.positive else above
-        parts, n_iter = _regress(
+        n_weights, places, values, n_iter = _regress(
             len(self._items), gram, np.sqrt(np.diag(gram)), above, below,
             np.float32(self.regularization), np.float32(self.tol), self.max_iter,
             n_jobs=self.n_jobs,
         )  # fmt: skip
-        self._regressions = _spread(*parts, cols, len(self._items))
+        self._regressions = _spread(n_weights, places, values, cols, len(self._items))
         self._prior = PRIOR * self._popularity()
         self.item_weights_ = transpose_csr(self._regressions)
         self.n_iter_ = min(int(n_iter.max(initial=1)), self.max_iter)
@@ -243,4 +243,4 @@ def _regress(n_all, gram, *settings, n_jobs):
 
     map_ranges(work, n_items, chunk=_ITEMS_PER_TASK, states=states, n_jobs=n_jobs)
     cols, values = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return (n_weights, cols, values), n_iter
+    return n_weights, cols, values, n_iter
