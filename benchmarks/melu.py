@@ -100,14 +100,11 @@ def contestants(items, users):
                 ("learner", learner("ridge")()),
                 ("sigmoid", learner("ridge", encoder="sigmoid")()),
             ],
-            meta_features=OF_USERS,
             random_state=0,
         ),
     }
 
 
-# What a stack's weights depend on: nothing of items, which may be new.
-OF_USERS = ["user_count", "user_mean", "user_std", "user_popularity"]
 # What knows no item without ratings.
 NO_NEW_ITEMS = ("BiasRegressor", "MFRegressor", "MetaRidgeRegressor, no features")
 
