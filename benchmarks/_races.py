@@ -229,8 +229,12 @@ def mf_fit(size):
     folds = KFold(5, shuffle=True, random_state=0).split(X)
     tables = [as_table(X[a], y[a], X[b], y[b]) for a, b in folds]
     longer = {"max_iter": 40, "lambda_reg": 0.05}
+    # The fewest epochs by which it has the RMSE that is asked for, .9183; they are 29
+    # with a penalty of .05.
+    enough = {"max_iter": 23}
     peers = {
         "cornac MF": Peer("cornac", "cornac_mf_fit", {}, "1, 3"),
+        "cornac MF, 23 epochs": Peer("cornac", "cornac_mf_fit", enough, "1, 3"),
         "cornac MF, 40 epochs, .05": Peer("cornac", "cornac_mf_fit", longer, "1, 3"),
         "cmfrec CMF": Peer("cmfrec", "cmfrec_cmf_fit", {}),
         "Surprise SVD": Peer("scikit-surprise", "surprise_svd_fit", {}),

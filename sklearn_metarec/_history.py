@@ -13,6 +13,7 @@ from sklearn_metarec._vocabulary import Vocabulary
 from sklearn_metarec.interactions import (
     Interactions,
     compressed_parts,
+    keep_entries,
     make_csr,
     pair_matrix,
 )
@@ -135,9 +136,7 @@ class History:
 
     def subset(self, keep):
         """Return the pairs of a mask, in the same codes."""
-        indptr, indices, data = compressed_parts(self.matrix)
-        kept = np.concatenate(([0], np.cumsum(keep)))[indptr]
-        matrix = make_csr(kept, indices[keep], data[keep], self.matrix.shape)
+        matrix = keep_entries(self.matrix, keep)
         weights = None if self.weights is None else self.weights[keep]
         return History(self.users, self.items, matrix, weights)
 

@@ -71,8 +71,10 @@ class Vocabulary:
 
     def decode(self, codes):
         """Return the ids of `codes`; the place of a code of -1 holds a padding."""
-        out = padded(codes.shape, self.ids.dtype)
         there = codes >= 0
+        if there.all():
+            return self.ids[codes]
+        out = padded(codes.shape, self.ids.dtype)
         out[there] = self.ids[codes[there]]
         return out
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sklearn_metarec.interactions import compressed_parts, make_csr
+from sklearn_metarec.interactions import keep_entries, make_csr
 
 # The usual constants of BM25 (Robertson and Zaragoza 2009, section 3.5): how fast a
 # repeated pair saturates, and how strongly long histories are discounted.
@@ -73,6 +73,4 @@ def drop_zeros(matrix):
     keep = matrix.data != 0
     if keep.all():
         return matrix
-    indptr, indices, data = compressed_parts(matrix)
-    kept = np.concatenate(([0], np.cumsum(keep, dtype=np.int64)))
-    return make_csr(kept[indptr], indices[keep], data[keep], matrix.shape)
+    return keep_entries(matrix, keep)

@@ -358,7 +358,9 @@ class BaseRecommender(SharesSideTables, BaseEstimator):
         ValueError
             If `k` is below 1, or `context` has not one row a user.
         """
-        check_is_fitted(self)
+        # What scikit-learn looks at first, all tags, a call for one user would notice.
+        if not self.__sklearn_is_fitted__():
+            check_is_fitted(self)
         check_k(k)
         asked, codes, added = self._asked(users, history)
         if context is not None and len(context) != len(codes):

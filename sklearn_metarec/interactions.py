@@ -549,6 +549,14 @@ def compressed_parts(matrix):
     return matrix.indptr.astype(np.int64), matrix.indices, matrix.data
 
 
+def keep_entries(matrix, keep):
+    """Return compressed rows without the entries for which a mask is false."""
+    indptr, indices, data = compressed_parts(matrix)
+    kept = np.flatnonzero(keep)
+    indptr = np.searchsorted(kept, indptr)
+    return make_csr(indptr, indices[kept], data[kept], matrix.shape)
+
+
 def take_csr(matrix, codes):
     """Return some rows of a CSR matrix.
 

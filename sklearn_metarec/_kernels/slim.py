@@ -33,13 +33,18 @@ _STEP = np.float32(0.6)
 _inlined = jit(fastmath=True, error_model="numpy", inline="always")
 
 
-def scratch(n_items):
-    """Return what :func:`regress_items` works in, for one thread."""
-    n_gathered = max(min(n_items, _MOST_GATHERED), int(_GATHERED_SHARE * n_items))
+def scratch(n_items, n_all):
+    """Return what :func:`regress_items` works in, for one thread.
+
+    Its sweeps, and so the last bits of the weights, depend on `n_all`, how many items
+    there are, and not on how many of them take part.
+    """
+    n_gathered = max(min(n_all, _MOST_GATHERED), int(_GATHERED_SHARE * n_all))
+    n_gathered = min(n_gathered, n_items)
     return (
         np.zeros(n_items, dtype=np.float32),
         np.empty(n_items, dtype=np.float32),
-        np.empty(n_items, dtype=np.int32),
+        np.empty(n_all, dtype=np.int32),
         np.empty((n_gathered, n_gathered), dtype=np.float32),
         np.empty((3, n_gathered), dtype=np.float32),
     )
@@ -78,7 +83,7 @@ def regress_items(
     from where it should be than `tol` times the product of the two items' norms, which
     is what a slope is at most.
     """
-    n_few = min(np.int64(_FEW * len(w)), len(gathered))
+    n_few = min(np.int64(_FEW * len(active)), len(gathered))
     written = 0
     for item in range(lo, hi):
         target = gram[item]

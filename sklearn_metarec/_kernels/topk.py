@@ -1,13 +1,14 @@
 """The best k of a row of scores, exactly, in two phases.
 
-1. The maximum of every block of 64 scores. The k-th largest of these maxima cannot
-   exceed the k-th largest score, so blocks below it hold none of the best k.
-2. Only the remaining blocks are visited, in order, and a score enters only if it is
-   strictly larger than the k-th best so far: ties go to the lower index.
+1. Scores are dealt out to heaps of 16, and these, four at a time, to large ones. The
+   k-th largest maximum of a large heap cannot exceed the k-th largest score, so heaps
+   whose maximum is below it hold none of the best k.
+2. Only the remaining heaps are visited. Ties go to the lower index.
 
 The maxima are taken on the int32 view of the scores: integer `max` vectorises, float
 `max` does not. Order-preserving keys for floats of both signs need the low 31 bits of
-negative ones flipped.
+negative ones flipped. A heap has one score of each of 16 stretches of the row, so that
+neighbouring scores are of neighbouring heaps: no maximum is taken within a vector.
 """
 
 import numpy as np
@@ -17,55 +18,53 @@ from sklearn_metarec._kernels._jit import jit
 # A finite "minus infinity": what is masked. Under fastmath real infinities are
 # undefined.
 LOW = np.float32(-3e38)
-BLOCK = 64
+_LAYERS, _PER_LARGE = 16, 4
 _LOW_BITS = np.int32(0x7FFFFFFF)
 _SMALLEST = np.int32(-2147483648)
 
 
 def scratch(n_scores, k):
-    """Return the block maxima and the k best of them, also as floats, to work in."""
+    """Return the heaps' maxima and the k best of them, also as floats, to work in."""
     best = np.empty(k, dtype=np.int32)
-    return np.empty(n_scores // BLOCK + 1, dtype=np.int32), best, best.view(np.float32)
+    n_large = n_scores // (_LAYERS * _PER_LARGE)
+    maxima = np.empty(n_large * (_PER_LARGE + 1), dtype=np.int32)
+    return maxima, best, best.view(np.float32)
 
 
 @jit
 def _order_key(bits):
-    return bits ^ ((bits >> np.int32(31)) & _LOW_BITS)
+    # NumPy's integers of 32 bits become 64 here, half as many to a vector.
+    return np.int32(bits ^ ((bits >> np.int32(31)) & _LOW_BITS))
 
 
 @jit
-def _block_maxima(keys, maxima):
-    n_blocks = len(keys) // BLOCK
-    for b in range(n_blocks):
-        block = keys[b * BLOCK : (b + 1) * BLOCK]
-        largest = _SMALLEST
-        for j in range(len(block)):
-            bits = block[j]
-            largest = max(largest, bits ^ ((bits >> np.int32(31)) & _LOW_BITS))
-        maxima[b] = largest
-    return n_blocks
+def _write_maxima(keys, heaps, large):
+    """Write the largest order key of each heap, and of each large one."""
+    n, n_large = len(heaps), len(large)
+    heaps[:] = _SMALLEST
+    for layer in range(0, _LAYERS, 4):  # four in one pass over the heaps
+        start = layer * n
+        a, b = keys[start : start + n], keys[start + n : start + 2 * n]
+        c, d = keys[start + 2 * n : start + 3 * n], keys[start + 3 * n : start + 4 * n]
+        for j in range(n):
+            first = max(_order_key(a[j]), _order_key(b[j]))
+            second = max(_order_key(c[j]), _order_key(d[j]))
+            heaps[j] = max(heaps[j], max(first, second))
+    large[:] = _SMALLEST
+    for share in range(_PER_LARGE):
+        part = heaps[share * n_large : (share + 1) * n_large]
+        for j in range(n_large):
+            large[j] = max(large[j], part[j])
 
 
 @jit
 def _insert_key(key, k, best):
-    position = k - 1
-    while position > 0 and best[position - 1] < key:
-        best[position] = best[position - 1]
-        position -= 1
-    best[position] = key
+    # Through all places, without a branch that would be mispredicted each time.
+    for place in range(k):
+        held = best[place]
+        best[place] = max(held, key)
+        key = min(held, key)
     return best[k - 1]
-
-
-@jit
-def _insert(score, index, k, scores, indices):
-    position = k - 1
-    while position > 0 and scores[position - 1] < score:
-        scores[position] = scores[position - 1]
-        indices[position] = indices[position - 1]
-        position -= 1
-    scores[position] = score
-    indices[position] = index
-    return scores[k - 1]
 
 
 @jit
@@ -116,22 +115,25 @@ def top_k(row, keys, maxima, best, best_float, k, out_scores, out_indices):
     `keys` is the int32 view of `row`. Places that no score above `LOW` takes hold
     score `LOW` and index -1.
     """
-    n_blocks = _block_maxima(keys, maxima)
-    bound, threshold = _start_threshold(maxima, n_blocks, k, best, best_float)
+    n_large = len(row) // (_LAYERS * _PER_LARGE)
+    n_heaps = n_large * _PER_LARGE
+    heaps, large = maxima[:n_heaps], maxima[n_heaps : n_heaps + n_large]
+    _write_maxima(keys, heaps, large)
+    bound, threshold = _start_threshold(large, n_large, k, best, best_float)
     for p in range(k):
         out_scores[p] = LOW
         out_indices[p] = -1
-    for b in range(n_blocks):
-        if maxima[b] >= bound:
-            block = row[b * BLOCK : (b + 1) * BLOCK]
-            for j in range(BLOCK):
-                if block[j] > threshold:
-                    kth = _insert(block[j], b * BLOCK + j, k, out_scores, out_indices)
-                    threshold = max(threshold, kth)
-    for j in range(n_blocks * BLOCK, len(row)):
-        if row[j] > threshold:
-            kth = _insert(row[j], j, k, out_scores, out_indices)
-            threshold = max(threshold, kth)
+    n_dealt = n_heaps * _LAYERS
+    for place in range(n_large):
+        if large[place] >= bound:
+            for heap in range(place, n_heaps, n_large):
+                if heaps[heap] >= bound:
+                    for j in range(heap, n_dealt, n_heaps):
+                        if row[j] > threshold and row[j] >= out_scores[k - 1]:
+                            insert_in_order(row[j], j, k, out_scores, out_indices)
+    for j in range(n_dealt, len(row)):
+        if row[j] > threshold and row[j] >= out_scores[k - 1]:
+            insert_in_order(row[j], j, k, out_scores, out_indices)
 
 
 @jit

@@ -10,7 +10,7 @@ from sklearn_metarec._neighborhood import Neighborhood
 from sklearn_metarec._scoring import TableScorer
 from sklearn_metarec._small import is_sparse
 from sklearn_metarec._sparse_scoring import PRIOR, ListScorer, NeighborScorer
-from sklearn_metarec._weighting import WEIGHTINGS, Weighting
+from sklearn_metarec._weighting import WEIGHTINGS
 from sklearn_metarec.interactions import compressed_parts, transpose_csr
 from sklearn_metarec.linear_model._gram import GramRecommender, mirror
 from sklearn_metarec.utils._parallel import map_ranges
@@ -132,11 +132,8 @@ class EASE(GramRecommender):
         if self.n_neighbors is None:
             super()._fit(history)
             return
-        self._gram = None
-        self._weighting = Weighting(self.weighting).fit(history.matrix)
-        X = self._weighting.transform(history.matrix)
         regressions = _regress_on_neighbors(
-            X, self.n_neighbors, self.regularization, self.n_jobs
+            self._start(history), self.n_neighbors, self.regularization, self.n_jobs
         )
         self.item_weights_ = transpose_csr(regressions)
         self._prior = PRIOR * self._popularity()

@@ -20,6 +20,8 @@ _MEMORY_SHARE = 0.8
 # From here on the cube of the items is minutes to hours.
 _MANY_ITEMS = 20_000
 _ROWS_PER_TASK = 64
+# To mirror fewer entries takes no longer than to start a thread.
+_MIRRORED_PER_TASK = 1 << 18
 
 
 class GramRecommender(BaseRecommender):
@@ -36,10 +38,14 @@ class GramRecommender(BaseRecommender):
     )
 
     def _fit(self, history):
+        X = self._start(history)
+        self._solve(lambda: self._add_gram(X))
+
+    def _start(self, history):
+        """Forget an earlier fit, and return the matrix to learn from."""
         self._gram = None
         self._weighting = Weighting(self.weighting).fit(history.matrix)
-        X = self._weighting.transform(history.matrix)
-        self._solve(lambda: self._add_gram(X))
+        return self._weighting.transform(history.matrix)
 
     def _update(self, history, old, new):
         known = self._gram
@@ -102,7 +108,8 @@ class GramRecommender(BaseRecommender):
 
 def mirror(matrix, n_jobs):
     """Copy the upper triangle of a square matrix to the lower one, in place."""
-    map_ranges(mirror_rows, len(matrix), matrix, chunk=_ROWS_PER_TASK, n_jobs=n_jobs)
+    chunk = max(_ROWS_PER_TASK, _MIRRORED_PER_TASK // max(len(matrix), 1))
+    map_ranges(mirror_rows, len(matrix), matrix, chunk=chunk, n_jobs=n_jobs)
     return matrix
 
 

@@ -9,7 +9,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn_metarec._kernels import slim
 from sklearn_metarec._sparse_scoring import PRIOR, ListScorer, NeighborScorer
 from sklearn_metarec._weighting import WEIGHTINGS
-from sklearn_metarec.interactions import compressed_parts, make_csr, transpose_csr
+from sklearn_metarec.interactions import (
+    compressed_parts,
+    keep_entries,
+    make_csr,
+    transpose_csr,
+)
 from sklearn_metarec.linear_model._gram import GramRecommender, mirror
 from sklearn_metarec.utils._parallel import map_ranges
 from sklearn_metarec.utils._sklearn import Interval, StrOptions
@@ -39,7 +44,8 @@ class SLIM(GramRecommender):
     The weights are found by coordinate descent on the Gram matrix X'X, one item
     independent of the others, until no derivative of the objective is off by more than
     `tol`. A fit needs one n_items x n_items matrix in float32 (1.6 GB at 20,000 items),
-    and more time the smaller the penalties are.
+    and more time the smaller the penalties are. Items with no more users than
+    `l1_regularization` cannot have weights that are not negative, and take no part.
 
     `partial_fit` is exact up to `tol`. Its first call adds up the Gram matrix, which is
     kept from then on (n_items^2 x 4 bytes); each reads the new rows' users only, unless
@@ -143,22 +149,42 @@ class SLIM(GramRecommender):
         self.tol = tol
         self.n_jobs = n_jobs
 
+    def _fit(self, history):
+        X = self._start(history)
+        cols = np.arange(X.shape[1])
+        if self.positive:
+            # No entry of X'X exceeds the sum of a column times the largest entry of
+            # X. Where that is no more than the penalty, so is what any weights that
+            # are not negative leave of the entry: the item neither has weights nor is
+            # one of another's.
+            largest = np.bincount(X.indices, X.data, len(cols)) * X.data.max(initial=0)
+            cols = np.flatnonzero(largest > self.l1_regularization)
+            X = _take_columns(X, cols)
+        self._regress(self._add_gram(X), cols)
+
     def _solve(self, make_gram):
-        gram = mirror(make_gram(), self.n_jobs)
+        self._regress(make_gram(), np.arange(len(self._items)))
+
+    def _regress(self, gram, cols):
+        """Learn the weights of some items on each other from their Gram matrix."""
+        gram = mirror(gram, self.n_jobs)
         above = np.float32(self.l1_regularization)
         below = _FORBIDDEN if self.positive else above
-        self._regressions, n_iter = _regress(
-            gram, np.sqrt(np.diag(gram)), above, below, np.float32(self.regularization),
-            np.float32(self.tol), self.max_iter, n_jobs=self.n_jobs,
+        n_weights, places, values, n_iter = _regress(
+            len(self._items), gram, np.sqrt(np.diag(gram)), above, below,
+            np.float32(self.regularization), np.float32(self.tol), self.max_iter,
+            n_jobs=self.n_jobs,
         )  # fmt: skip
+        self._regressions = _spread(n_weights, places, values, cols, len(self._items))
         self._prior = PRIOR * self._popularity()
         self.item_weights_ = transpose_csr(self._regressions)
-        self.n_iter_ = min(int(n_iter.max()), self.max_iter)
+        self.n_iter_ = min(int(n_iter.max(initial=1)), self.max_iter)
         n_unfinished = int((n_iter > self.max_iter).sum())
         if n_unfinished:
             warnings.warn(
-                f"The weights of {n_unfinished} of {len(gram)} items did not converge "
-                f"in {self.max_iter} sweeps: raise max_iter, tol or a penalty.",
+                f"The weights of {n_unfinished} of {len(self._items)} items did not "
+                f"converge in {self.max_iter} sweeps: raise max_iter, tol or a "
+                "penalty.",
                 ConvergenceWarning,
                 stacklevel=4,
             )
@@ -176,17 +202,37 @@ class SLIM(GramRecommender):
         return ListScorer(self._regressions[cols])
 
 
-def _regress(gram, *settings, n_jobs):
-    """Return (row c: the weights of the items that predict c; the sweeps of each)."""
+def _take_columns(X, cols):
+    """Return compressed rows of some columns, in ascending order."""
+    place = np.full(X.shape[1], -1, dtype=np.int32)
+    place[cols] = np.arange(len(cols), dtype=np.int32)
+    if len(cols) == len(place):
+        return X
+    kept = keep_entries(X, (place >= 0)[X.indices])
+    shape = (X.shape[0], len(cols))
+    return make_csr(kept.indptr, place[kept.indices], kept.data, shape)
+
+
+def _spread(n_weights, places, values, cols, n_items):
+    """Return the compressed rows of all items, of which `cols` have what is given."""
+    counts = np.zeros(n_items + 1, dtype=np.int64)
+    counts[1 + cols] = n_weights
+    indices = cols.astype(np.int32)[places]
+    return make_csr(np.cumsum(counts), indices, values, (n_items, n_items))
+
+
+def _regress(n_all, gram, *settings, n_jobs):
+    """Return (how many weights predict each item, whose, and which; the sweeps)."""
     n_items = len(gram)
     n_weights = np.empty(n_items, dtype=np.int64)
     n_iter = np.empty(n_items, dtype=np.int64)
-    found = [None] * -(-n_items // _ITEMS_PER_TASK)
+    nothing = np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32)
+    found = [nothing] * max(-(-n_items // _ITEMS_PER_TASK), 1)
 
     def states():
         size = min(_ITEMS_PER_TASK, n_items) * n_items
         room = np.empty(size, dtype=np.int32), np.empty(size, dtype=np.float32)
-        return (*room, *slim.scratch(n_items))
+        return (*room, *slim.scratch(n_items, n_all))
 
     def work(lo, hi, cols, values, *scratch):
         slim.regress_items(
@@ -197,5 +243,4 @@ def _regress(gram, *settings, n_jobs):
 
     map_ranges(work, n_items, chunk=_ITEMS_PER_TASK, states=states, n_jobs=n_jobs)
     cols, values = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    indptr = np.concatenate(([0], np.cumsum(n_weights)))
-    return make_csr(indptr, cols, values, (n_items, n_items)), n_iter
+    return n_weights, cols, values, n_iter

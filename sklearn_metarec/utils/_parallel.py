@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
+from functools import lru_cache
 from multiprocessing import current_process
 from typing import Any
 
@@ -58,9 +59,9 @@ def effective_threads(n_jobs: int | None = None) -> int:
     if n_jobs is None:
         n_jobs = configured
     if n_jobs is None:
-        n_jobs = min(joblib.cpu_count(), _positive_env("OMP_NUM_THREADS"))
+        n_jobs = min(_count_cores(), _positive_env("OMP_NUM_THREADS"))
     elif n_jobs < 0:
-        n_jobs = max(joblib.cpu_count() + 1 + n_jobs, 1)
+        n_jobs = max(_count_cores() + 1 + n_jobs, 1)
     return min(n_jobs, limit)
 
 
@@ -69,6 +70,20 @@ def _is_joblib_thread(backend: Any) -> bool:
     # A loky worker is nested as well, but runs its tasks in its main thread.
     nested = bool(getattr(backend, "nesting_level", 0))
     return nested and threading.current_thread() is not threading.main_thread()
+
+
+def _count_cores() -> int:
+    """Return the number of cores that this process may use."""
+    # joblib also reads the limits of a container, from files: 0.07 ms, which a short
+    # fit would notice. They hold for the process; what may change is the rest.
+    affinity = getattr(os, "sched_getaffinity", lambda _: ())(0)
+    limit = os.environ.get("LOKY_MAX_CPU_COUNT")
+    return _cores_of_process(os.getpid(), limit, frozenset(affinity))
+
+
+@lru_cache(maxsize=8)
+def _cores_of_process(pid: int, limit: str | None, affinity: frozenset[int]) -> int:
+    return joblib.cpu_count()
 
 
 def _positive_env(name: str) -> int:

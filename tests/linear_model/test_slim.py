@@ -177,9 +177,34 @@ def test_similar_items_are_those_with_weights(table):
     assert (scores[0, len(there) :] == -np.inf).all()
 
 
+def test_what_has_too_few_users_for_a_weight_takes_no_memory(table):
+    X, _ = table
+    rare = 1000 + np.arange(200_000)  # 160 GB
+    both = np.concatenate([X, np.column_stack([np.zeros_like(rare), rare])])
+    model = SLIM(1.0, tol=1e-6)
+    found, expected = (model.fit(rows).item_weights_ for rows in (both, X))
+    assert found.shape == (200_025, 200_025)
+    assert found.nnz == found[:25, :25].nnz > 0
+    np.testing.assert_allclose(found[:25, :25].toarray(), expected.toarray(), atol=1e-5)
+
+
+@pytest.mark.parametrize(("weighting", "l1"), [("binary", 5), ("log", 5), (None, 20)])
+def test_to_leave_those_out_changes_no_weight(weighting, l1):
+    X, _ = make_interactions(100, 60, 2000, random_state=0)
+    X[::100, 1] = 60 + np.arange(20) // 2  # ten items of two users each
+    y = np.random.default_rng(0).integers(1, 4, len(X))
+    model = SLIM(1.0, l1_regularization=l1, weighting=weighting, tol=1e-6)
+    alone = model.fit(X, y).item_weights_.toarray()
+    assert (dense(model).sum(axis=0) * dense(model).max() <= l1).any()
+    # An update solves for all items.
+    both = model.fit(X[:1000], y[:1000]).partial_fit(X[1000:], y[1000:]).item_weights_
+    assert both.nnz > 0
+    np.testing.assert_array_equal(alone, both.toarray())
+
+
 def test_a_catalogue_that_memory_cannot_hold_is_an_error_with_advice():
-    n_items = 300_000  # 360 GB
-    X = np.column_stack([np.zeros(n_items, dtype=int), np.arange(n_items)])
+    n_items = 300_000  # 360 GB; one user each would be too few for a weight
+    X = np.column_stack([np.repeat([0, 1], n_items), np.tile(np.arange(n_items), 2)])
     with pytest.raises(MemoryError, match=r"SLIM on 300,000 items needs a matrix of"):
         SLIM().fit(X)
 

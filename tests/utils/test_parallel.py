@@ -1,4 +1,5 @@
 import multiprocessing
+import os
 import sys
 import threading
 import time
@@ -217,6 +218,27 @@ def test_threads_by_n_jobs():
     assert effective_threads(cores + 3) == cores + 3
     with pytest.raises(ValueError, match="n_jobs=0 has no meaning"):
         effective_threads(0)
+
+
+def test_the_cores_are_those_of_now(monkeypatch):
+    cores = effective_threads()
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+    assert effective_threads() == effective_threads(-1) == 1
+    monkeypatch.delenv("LOKY_MAX_CPU_COUNT")
+    assert effective_threads() == cores
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "sched_setaffinity"), reason="Only Linux binds threads to cores."
+)
+def test_a_thread_bound_to_a_core_makes_no_others():
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        assert effective_threads() == 1
+    finally:
+        os.sched_setaffinity(0, cores)
+    assert effective_threads() == joblib.cpu_count()
 
 
 def test_threads_by_environment(monkeypatch):
