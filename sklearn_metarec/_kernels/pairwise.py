@@ -354,7 +354,7 @@ def _sum_item(parts, i, items, step):
         _sum(parts, row, items.vectors[row])
 
 
-@_fast
+@_inlined
 def _sum(parts, row, out):
     out[:] = 0
     for e in range(parts.indptr[row], parts.indptr[row + np.uint64(1)]):
@@ -382,7 +382,7 @@ def _move_parts(of_users, of_items, row, i, j, slopes, apart, users, items, step
     return True
 
 
-@_fast
+@_inlined
 def _move_sum(parts, row, total, z, along, square, step, moves_shared):
     """Move the parts of a row by slope `z` along a vector of that mean square."""
     for e in range(parts.indptr[row], parts.indptr[row + np.uint64(1)]):
@@ -398,7 +398,7 @@ def _move_sum(parts, row, total, z, along, square, step, moves_shared):
                 total[f] += amount * change
 
 
-@_fast
+@_inlined
 def _move_bias_sum(parts, row, totals, z, step):
     for e in range(parts.indptr[row], parts.indptr[row + np.uint64(1)]):
         part, amount = parts.cols[e], parts.amounts[e]
