@@ -384,7 +384,7 @@ def _move_parts(of_users, of_items, row, i, j, slopes, apart, users, items, step
 
 @_fast
 def _move_item_parts(parts, i, z, x, square, items, step):
-    """Do that for an item and its bias; a call, for users to move without it quickly."""
+    """Do that for an item and its bias: a call, without which users move quickly."""
     if parts is not None:
         _move_sum(parts, i, items.vectors[i], z, x, square, step, True)
         _move_bias_sum(parts, i, items.biases, z, step)
