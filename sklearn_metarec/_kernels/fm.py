@@ -53,14 +53,14 @@ def predict(lo, hi, z, codes, vectors, out):
 
 @_fast
 def gather(
-    lo, hi, z, scaled, errors, indptr, order, partners, target, weights, alpha, vectors,
+    lo, hi, z, scaled, indptr, order, partners, target, weights, alpha, vectors,
     mine, M, R,
 ):  # fmt: skip
     """Collect M and R of the block rows lo to hi.
 
     `partners[t]` are the rows of the other blocks that meet in data row `order[t]`,
     whose precision is alpha times its weight; `vectors[mine + b]` is the vector of
-    block row b. `z`, `scaled` (one row a data row) and `errors` are scratch.
+    block row b. `z` and `scaled` (one row a data row) are scratch.
     """
     n = vectors.shape[1]
     size = len(scaled)
@@ -79,18 +79,19 @@ def gather(
                 for f in range(1, n):
                     e -= q[f] * z[f]
                     scaled[t, f] = root * z[f]
-                errors[t] = root * e
+                e *= root
+                for f in range(n):
+                    R[b, f] += e * scaled[t, f]
             some = scaled[:count]
-            products, sums = np.dot(some.T, some), np.dot(errors[:count], some)
+            products = np.dot(some.T, some)
             # In loops: numba compiles seconds longer for sums of whole arrays, whose
             # shapes it would compare.
             for f in range(n):
-                R[b, f] += sums[f]
                 for g in range(n):
                     M[b, f, g] += products[f, g]
 
 
-@_inlined
+@_fast
 def _cholesky(A):
     """Replace the lower triangle of A by its Cholesky factor, its diagonal inverted."""
     n = len(A)

@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sklearn_metarec._kernels._jit import jit
+from sklearn_metarec._kernels._jit import for_kernels, jit
 from sklearn_metarec._kernels.small import widen
-from sklearn_metarec._kernels.topk import rank_block
+from sklearn_metarec._kernels.topk import rank_row
 
 COSINE, JACCARD = 0, 1
 # With this many times fewer products than columns, a row's products are listed: to
@@ -90,7 +90,7 @@ def nearest_columns(
             out_similarities[row, p] = similarities[out_cols[row, p]]
 
 
-@jit
+@for_kernels
 def best_columns(n, keys, codes, out_cols):
     """Write the best of the n columns in `codes`, best first; return their number.
 
@@ -206,7 +206,7 @@ def _code(key, col):
     `key` are the bits of its similarity: those of positive floats are in their order.
     Among equals the lower column is better.
     """
-    return (np.uint64(key) << np.uint64(32)) | np.uint64(_LAST - np.uint32(col))
+    return (np.uint64(key) << np.uint64(32)) | np.uint64(_LAST - col)
 
 
 @jit
@@ -238,10 +238,10 @@ def _list_best(keys, maxima, k, codes):
     for heap in range(n_heaps):
         if maxima[heap] >= bound:
             for col in range(heap, n_layers * n_heaps, n_heaps):
-                codes[n] = _code(keys[col], col)
+                codes[n] = _code(keys[col], np.uint32(col))
                 n += keys[col] >= bound
     for col in range(n_layers * n_heaps, len(keys)):
-        codes[n] = _code(keys[col], col)
+        codes[n] = _code(keys[col], np.uint32(col))
         n += keys[col] >= bound
     return n
 
@@ -356,21 +356,23 @@ def rank_sums(lo, hi, sums, row, keys, ranking):
     """Rank users lo to hi by sums of rows, each user as soon as summed.
 
     `sums` is what :func:`sum_rows` takes between its range and `out`, `ranking` what
-    :func:`topk.rank_block` takes after `first`. The one `row` of scores, and `keys`,
+    :func:`topk.rank_row` takes after `user`. The one `row` of scores, and `keys`,
     its bits, stay in the nearest cache: adding to it is a third faster than to one of
     many rows, as a block of users has them.
     """
     # Taken apart before the loop, since each time counts one more use of every array:
     # counters that all threads write, which made a user take a sixth longer.
     indptr, indices, weights, r_indptr, r_indices, r_data, hub, dense, prior = sums
-    deny, denied, allowed, allow, allowed_own, kept = ranking[:6]
-    maxima, best, best_float, k, scores, cols = ranking[6:]
+    (
+        deny_indptr, deny_indices, allowed, allow_indptr, allow_indices, kept, maxima,
+        best, best_float, k, out_scores, out_indices,
+    ) = ranking  # fmt: skip
     for user in range(lo, hi):
         sum_rows(
             user, user + 1, indptr, indices, weights, r_indptr, r_indices, r_data, hub,
             dense, prior, row,
         )  # fmt: skip
-        rank_block(
-            row, keys, user, deny, denied, allowed, allow, allowed_own, kept, maxima,
-            best, best_float, k, scores, cols,
+        rank_row(
+            row[0], keys[0], user, deny_indptr, deny_indices, allowed, allow_indptr,
+            allow_indices, kept, maxima, best, best_float, k, out_scores, out_indices,
         )  # fmt: skip

@@ -62,7 +62,7 @@ def nearest_by_residuals(
     """
     for row in range(lo, hi):
         n_shared = _add_sums(row, left, right, sums, codes)
-        n_similar = 0
+        n_similar = np.int64(0)  # a literal is a type of its own: all would be twice
         for t in range(n_shared):
             col = np.uint32(codes[t])
             similarity = _similarity(sums[col], row, col, measure)

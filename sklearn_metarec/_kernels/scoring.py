@@ -4,7 +4,7 @@ import numpy as np
 
 from sklearn_metarec._kernels._jit import jit
 from sklearn_metarec._kernels.small import widen
-from sklearn_metarec._kernels.topk import LOW, insert_in_order, rank_block
+from sklearn_metarec._kernels.topk import LOW, insert_in_order, rank_row
 
 
 @jit(fastmath=True)
@@ -121,17 +121,23 @@ def rank_by_length(
 
     `order` has the items by descending length. No inner product exceeds the product of
     the lengths: once that is below the k-th score, no later item can be in the list.
-    `ranking` is what :func:`topk.rank_block` takes after `first`; where it allows few
+    `ranking` is what :func:`topk.rank_row` takes after `user`; where it allows few
     items, they may all be late ones, and all are scored, in `row`.
     """
-    deny_indptr, deny_indices, allowed, allow_indptr = ranking[:4]
-    k, out_scores, out_indices = ranking[-3:]
+    (
+        deny_indptr, deny_indices, allowed, allow_indptr, allow_indices, kept, maxima,
+        best, best_float, k, out_scores, out_indices,
+    ) = ranking  # fmt: skip
     # The two lengths and the inner product are rounded: how far apart they may be.
     slack = np.float32(1 + 1e-6) + np.float32(1.2e-7) * np.float32(len(item_vectors[0]))
     for user in range(lo, hi):
         if len(allowed) or len(allow_indptr):
             factor_rows(user, user + 1, user_vectors, item_vectors, row)
-            rank_block(row, keys, user, *ranking)
+            rank_row(
+                row[0], keys[0], user, deny_indptr, deny_indices, allowed, allow_indptr,
+                allow_indices, kept, maxima, best, best_float, k, out_scores,
+                out_indices,
+            )  # fmt: skip
             continue
         vector = user_vectors[user]
         most = np.sqrt(_inner_product(vector, vector)) * slack

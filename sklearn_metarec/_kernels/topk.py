@@ -13,7 +13,7 @@ neighbouring scores are of neighbouring heaps: no maximum is taken within a vect
 
 import numpy as np
 
-from sklearn_metarec._kernels._jit import jit
+from sklearn_metarec._kernels._jit import for_kernels, jit
 
 # A finite "minus infinity": what is masked. Under fastmath real infinities are
 # undefined.
@@ -67,7 +67,7 @@ def _insert_key(key, k, best):
     return best[k - 1]
 
 
-@jit
+@for_kernels
 def insert_in_order(score, index, k, scores, indices):
     """Enter a score, from any place of the row, if it is one of the k best so far."""
     position = k
@@ -108,7 +108,8 @@ def _start_threshold(maxima, n_blocks, k, best, best_float):
     return bound, threshold
 
 
-@jit
+# Inlined, as `rank_row` is: else it would be compiled by itself first, then as a part.
+@jit(inline="always")
 def top_k(row, keys, maxima, best, best_float, k, out_scores, out_indices):
     """Write the k best scores of a row and their indices, best first.
 
@@ -147,21 +148,29 @@ def rank_block(
     where `allow_indptr` is not empty, items outside the user's own allowed ones.
     """
     for b in range(len(scores)):
-        user = first + b
-        row = scores[b]
-        for t in range(deny_indptr[user], deny_indptr[user + 1]):
-            row[np.uint32(deny_indices[t])] = LOW
-        if len(allowed):
-            for j in range(len(row)):
-                row[j] = row[j] if allowed[j] else LOW
-        if len(allow_indptr):
-            start, stop = allow_indptr[user], allow_indptr[user + 1]
-            for t in range(start, stop):
-                kept[t - start] = row[np.uint32(allow_indices[t])]
-            row[:] = LOW
-            for t in range(start, stop):
-                row[np.uint32(allow_indices[t])] = kept[t - start]
-        top_k(
-            row, keys[b], maxima, best, best_float, k, out_scores[user],
-            out_indices[user],
+        rank_row(
+            scores[b], keys[b], first + b, deny_indptr, deny_indices, allowed,
+            allow_indptr, allow_indices, kept, maxima, best, best_float, k, out_scores,
+            out_indices,
         )  # fmt: skip
+
+
+@jit(inline="always")
+def rank_row(
+    row, keys, user, deny_indptr, deny_indices, allowed, allow_indptr, allow_indices,
+    kept, maxima, best, best_float, k, out_scores, out_indices,
+):  # fmt: skip
+    """Do the same for one user."""
+    for t in range(deny_indptr[user], deny_indptr[user + 1]):
+        row[np.uint32(deny_indices[t])] = LOW
+    if len(allowed):
+        for j in range(len(row)):
+            row[j] = row[j] if allowed[j] else LOW
+    if len(allow_indptr):
+        start, stop = allow_indptr[user], allow_indptr[user + 1]
+        for t in range(start, stop):
+            kept[t - start] = row[np.uint32(allow_indices[t])]
+        row[:] = LOW
+        for t in range(start, stop):
+            row[np.uint32(allow_indices[t])] = kept[t - start]
+    top_k(row, keys, maxima, best, best_float, k, out_scores[user], out_indices[user])

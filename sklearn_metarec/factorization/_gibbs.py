@@ -193,8 +193,7 @@ class Chain:
 
 def gather_scratch(n):
     """Return what makes the scratch arrays of :func:`fm.gather` in a thread."""
-    return lambda: (np.empty(n), np.empty((_DATA_ROWS_AT_ONCE, n)),
-                    np.empty(_DATA_ROWS_AT_ONCE))  # fmt: skip
+    return lambda: (np.empty(n), np.empty((_DATA_ROWS_AT_ONCE, n)))
 
 
 def draw_prior(theta, rng):
