@@ -26,11 +26,15 @@ from sklearn_metarec import (
     EASE,
     IALS,
     SLIM,
+    WARP,
     ItemKNN,
     MultVAE,
+    NeuMF,
     PopularityRecommender,
+    PureSVD,
     RP3beta,
     SASRec,
+    TwoTower,
     UserKNN,
 )
 from sklearn_metarec.metrics import paired_test, ranking_scores
@@ -40,8 +44,8 @@ IDS = ["user_id", "item_id"]
 MODELS = {
     model.__name__: model
     for model in (
-        SASRec, ItemKNN, RP3beta, UserKNN, EASE, SLIM, IALS, BPR, MultVAE,
-        PopularityRecommender,
+        SASRec, ItemKNN, RP3beta, UserKNN, EASE, SLIM, IALS, BPR, WARP, PureSVD,
+        TwoTower, NeuMF, MultVAE, PopularityRecommender,
     )
 }  # fmt: skip
 # What `--choose` compares, beside the defaults.
