@@ -138,9 +138,8 @@ def bpr_rows(lo, hi, has, cols, drawn, apart, seed, order, pairs, users, items, 
             for t in range(n):
                 i, j = cols[t], _hardest(users.vectors[row], drawn[t], items)
                 if j != _NONE:
-                    if step.moves_items:
-                        _sum_item(items.parts, i, items)
-                        _sum_item(items.parts, j, items)
+                    _sum_item(items.parts, i, items)
+                    _sum_item(items.parts, j, items)
                     x, p, q = users.vectors[row], items.vectors[i], items.vectors[j]
                     d, of_user, of_items = _compare(x, p, q)
                     d += items.biases[i] - items.biases[j]
@@ -176,8 +175,7 @@ def warp_rows(
                 break
             for t in range(n):
                 i, x = cols[t], users.vectors[row]
-                if step.moves_items:
-                    _sum_item(items.parts, i, items)
+                _sum_item(items.parts, i, items)
                 bound = _dot(x, items.vectors[i]) + items.biases[i] - margin
                 for trial in range(most):
                     if trial < drawn.shape[1]:
@@ -189,8 +187,7 @@ def warp_rows(
                     if _dot(x, items.vectors[j]) + items.biases[j] > bound:
                         rank = max(n_negatives // (trial + 1), 1)
                         z = min(np.float32(math.log(rank)), _MAX_WEIGHT)
-                        if step.moves_items:
-                            _sum_item(items.parts, j, items)
+                        _sum_item(items.parts, j, items)
                         p, q = items.vectors[i], items.vectors[j]
                         _, of_user, of_items = _compare(x, p, q)
                         _move(
@@ -375,19 +372,13 @@ def _move_parts(of_users, of_items, row, i, j, slopes, apart, users, items, step
     x, p, q = users.vectors[row], items.vectors[i], items.vectors[j]
     for f in range(len(x)):
         apart[f] = p[f] - q[f]
-    if step.moves_items:
-        _move_item_parts(of_items, np.uint64(i), z, x, item_square, items, step)
-        _move_item_parts(of_items, np.uint64(j), -z, x, item_square, items, step)
+    if of_items is not None:
+        _move_sum(of_items, np.uint64(i), p, z, x, item_square, step, True)
+        _move_sum(of_items, np.uint64(j), q, -z, x, item_square, step, True)
+        _move_bias_sum(of_items, np.uint64(i), items.biases, z, step)
+        _move_bias_sum(of_items, np.uint64(j), items.biases, -z, step)
     _move_sum(of_users, row, x, z, apart, user_square, step, step.moves_items)
     return True
-
-
-@_fast
-def _move_item_parts(parts, i, z, x, square, items, step):
-    """Do that for an item and its bias: a call, without which users move quickly."""
-    if parts is not None:
-        _move_sum(parts, i, items.vectors[i], z, x, square, step, True)
-        _move_bias_sum(parts, i, items.biases, z, step)
 
 
 @_inlined

@@ -294,7 +294,7 @@ class FMRanker(FeatureMixin, PairwiseRanker):
         rows = _rows_of(items.parts)
         fixed = pairwise.Items(
             rows @ items.parts.vectors, rows @ items.parts.biases, _NOTHING, _NOTHING,
-            self._no_parts(),
+            None,
         )  # fmt: skip
         everyone = np.arange(len(users.vectors))
         user_factors = self._fold_in(pairs, self._newcomers(everyone, users), fixed)
@@ -323,12 +323,7 @@ class FMRanker(FeatureMixin, PairwiseRanker):
         if self._n_drawn < len(biases):
             order = np.argsort(self._places)
             vectors, biases = vectors[order], biases[order]
-        return pairwise.Items(vectors, biases, _NOTHING, _NOTHING, self._no_parts())
-
-    def _no_parts(self):
-        """Return the parts of items that do not move; for None, kernels are others."""
-        rows = sparse.csr_array((0, 0), dtype=np.float32)
-        return _as_parts(rows, 0, _zeros(0, self.n_factors))
+        return pairwise.Items(vectors, biases, _NOTHING, _NOTHING, None)
 
     def _newcomers(self, codes, users):
         """Return users of whom the features are known, and nothing of their own."""
